@@ -1,0 +1,185 @@
+/* boostlab core: histogram trees on integers.
+ *
+ * The numerics are part of the interface; everything below is tested against a
+ * plain NumPy grower with the same rules.
+ *
+ * Bins.  A feature has at most 255 value bins, 0 .. 254; bin 255 is "missing". A value
+ * x belongs to the first bin b with x <= border[b], NaN to bin 255.
+ *
+ * Two copies of the bins: `columns` (feature-major, for partition and application) and
+ * `tiles` (row-major in tiles of BL_TILE features, for histograms).
+ *
+ * Fixed point.  Per tree and output, gradient g, hessian h and sample weight w become
+ * integers q = round(x * 2^e), with e the largest exponent for which the greatest |x|
+ * stays within the lane. Sums of integers do not depend on their order, so a tree is
+ * the same for any number of threads, any CPU tier, any split of the rows.
+ *
+ *   narrow words (8 bytes):  g << g_shift | h << h_shift | w
+ *   wide words (16 bytes):   g, and h << w_bits | w
+ *
+ * Narrow words are summed in 8-byte bins over blocks of at most `block_rows` rows,
+ * then widened into the 16-byte cells of a node's histogram. Limits: a block's lanes
+ * cannot overflow because |q| <= 2^bits - 1 and block_rows * 2^bits fits the lane;
+ * the node's lanes hold BL_MAX_ROWS = 2^28 - 1 rows. Without a hessian (h is w, the
+ * squared loss and its kin) the second word of a cell is w alone.
+ *
+ * Nothing here allocates in a kernel, calls Python, or keeps global state but the
+ * thread pool and the kernel table.
+ */
+#ifndef BOOSTLAB_CORE_H
+#define BOOSTLAB_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BL_MISSING = 255,        /* bin of missing values */
+    BL_MAX_BINS = 255,       /* value bins of one feature */
+    BL_TILE = 16,            /* features of one tile */
+    BL_STRIDE = 264,         /* histogram cells a feature: 256 padded against 4K aliasing */
+    BL_SUM_BLOCK = 1024,     /* rows of one block of a float64 sum */
+    BL_OK = 0,
+    BL_NO_MEMORY = -1,
+    BL_FULL = -2             /* more nodes than the output arrays hold */
+};
+#define BL_MAX_ROWS ((int64_t)(1 << 28) - 1)
+
+/* ---- threads ------------------------------------------------------------------ */
+
+typedef void (*bl_task)(void *context, int64_t index, int thread);
+
+/* Call task(context, i, thread) for every i in [0, n_tasks), on at most n_threads
+ * threads, the caller among them; `thread` is in [0, n_threads). Tasks are handed out
+ * by an atomic counter, in order, and must not depend on it. Calls from inside a task
+ * and concurrent calls run on the calling thread alone. Safe after fork. */
+void bl_parallel_for(bl_task task, void *context, int64_t n_tasks, int n_threads);
+
+/* ---- bins --------------------------------------------------------------------- */
+
+typedef enum { BL_FLOAT32, BL_FLOAT64 } bl_dtype;
+
+/* A strided matrix of raw values; strides in bytes, NaN is missing. */
+typedef struct {
+    const char *data;
+    int64_t n_rows, n_features;
+    int64_t row_stride, feature_stride;
+    bl_dtype dtype;
+} bl_matrix;
+
+typedef struct {
+    const uint8_t *columns;  /* (n_features, n_rows) */
+    const uint8_t *tiles;    /* (n_tiles, n_rows, BL_TILE) */
+    const int32_t *n_bins;   /* value bins of each feature, 0 .. 255 */
+    int64_t n_rows;
+    int32_t n_features, n_tiles;
+} bl_bins;
+
+/* Collect the distinct non-missing values of a column, ascending; -0.0 counts as 0.0.
+ * Returns their number, or -1 as soon as there are more than `limit` (<= 255). */
+int bl_distinct(const bl_matrix *column, int limit, double *values);
+
+/* Assign bins: the borders of feature j are borders[offsets[j]] .. [offsets[j+1]-1],
+ * strictly ascending and at most 254 of them. */
+void bl_bin(const bl_matrix *x, const double *borders, const int64_t *offsets,
+            uint8_t *columns, uint8_t *tiles, int n_threads);
+
+/* ---- losses ------------------------------------------------------------------- */
+
+/* Pointwise losses with fused kernels. `param` is the Huber delta, the quantile level
+ * or the Tweedie power; labels of the multinomial are 0 .. K-1. */
+typedef enum {
+    BL_SQUARED, BL_ABSOLUTE, BL_HUBER, BL_QUANTILE, BL_POISSON, BL_GAMMA, BL_TWEEDIE,
+    BL_BINOMIAL, BL_MULTINOMIAL, BL_EXPONENTIAL, BL_N_LOSSES
+} bl_loss;
+
+/* raw, gradient and hessian are output-major: element (i, k) is at [k * n + i].
+ * weight may be NULL (ones); gradient and hessian come out weighted; hessian may be
+ * NULL where the caller does not need it. */
+void bl_derivatives(bl_loss loss, const double *y, const double *raw,
+                    const double *weight, int64_t n, int64_t n_outputs, double param,
+                    double *gradient, double *hessian, int n_threads);
+
+/* The weighted sum of the losses, in fixed blocks of BL_SUM_BLOCK rows and order. */
+double bl_loss_sum(bl_loss loss, const double *y, const double *raw,
+                   const double *weight, int64_t n, int64_t n_outputs, double param,
+                   int n_threads);
+
+/* ---- trees -------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t max_leaves;        /* >= 1 */
+    int32_t max_depth;         /* >= 0; INT32_MAX for no limit */
+    double min_leaf_weight;    /* least sum of sample weights in a leaf */
+    double min_leaf_hessian;   /* least sum of hessians in a leaf */
+    double l2;                 /* added to the hessian of every leaf */
+    int32_t depth_wise;        /* grow level by level instead of best leaf first */
+    int32_t n_node_features;   /* features drawn for each node; n_features for all */
+    uint64_t seed;             /* of the dither and of the features drawn */
+} bl_params;
+
+/* A tree as arrays of `capacity` nodes. The children of node i are left[i] and
+ * left[i] + 1, both greater than i; a leaf has feature -1 and left -1. x goes left if
+ * x <= threshold, or if x is missing and missing_left. */
+typedef struct {
+    int32_t *feature, *left;
+    double *threshold, *value, *gain, *weight;
+    uint8_t *bin, *missing_left;
+    int64_t capacity, n_nodes;
+} bl_tree;
+
+/* Grow one tree for one output.
+ * gradient, hessian, weight: float64, one a row; hessian NULL where it is the weight,
+ * weight NULL where all are 1. rows: ascending sample of n_sampled rows, or NULL.
+ * features: mask of usable features, or NULL. borders, offsets as for bl_bin, to write
+ * thresholds. ids (n_rows) receives the leaf of every row, sampled or not.
+ * Leaf values are -G / (H + l2) from float64 sums of the unquantised inputs. */
+int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
+            const double *weight, const int32_t *rows, int64_t n_sampled,
+            const uint8_t *features, const double *borders, const int64_t *offsets,
+            const bl_params *params, bl_tree *tree, int32_t *ids, int n_threads);
+
+/* Write the leaf of every binned row. */
+int bl_apply_bins(const bl_tree *tree, const bl_bins *bins, int32_t *ids,
+                  int n_threads);
+
+/* Nodes of many trees for prediction from raw values. A leaf has left = itself and
+ * threshold NaN-free, so that a step from it stays. */
+typedef struct {
+    double threshold;
+    int32_t left;
+    uint32_t feature;          /* bit 31: missing goes left */
+} bl_node;
+
+typedef struct {
+    const bl_node *nodes;      /* all trees, indices relative to the tree's start */
+    const double *values;      /* one a node */
+    const int64_t *starts;     /* (n_trees + 1) */
+    const int32_t *outputs;    /* output column of each tree */
+    const int32_t *depths;     /* steps from the root to the deepest leaf */
+    int64_t n_trees;
+} bl_forest;
+
+/* Add every tree's value to raw (output-major), in the order of the trees. */
+int bl_predict(const bl_forest *forest, const bl_matrix *x, double *raw,
+               int n_threads);
+
+/* Write the node ids (n_trees, n_rows) of the leaves that the rows of x fall in. */
+int bl_apply(const bl_forest *forest, const bl_matrix *x, int32_t *ids, int n_threads);
+
+/* raw[i * stride] += values[ids[i]] */
+void bl_add_cells(double *raw, const int32_t *ids, const double *values, int64_t n,
+                  int n_threads);
+
+/* ---- CPU tiers ---------------------------------------------------------------- */
+
+/* What differs between tiers, and only in speed: every tier gives the same bits.
+ * Bodies are static functions in *_kernels.h, compiled once per tier with that tier's
+ * flags and -ffp-contract=off; tier_<isa>.c fills one table. */
+typedef struct bl_kernels bl_kernels;
+
+/* The table chosen on first use: the best this CPU runs, or the one named by the
+ * environment variable BOOSTLAB_CPU (serial, avx2, avx512). */
+const bl_kernels *bl_cpu(void);
+const char *bl_cpu_name(void);
+
+#endif

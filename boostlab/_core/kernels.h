@@ -1,0 +1,68 @@
+/* The table of kernels that each CPU tier fills. Internal to the core. */
+#ifndef BOOSTLAB_KERNELS_H
+#define BOOSTLAB_KERNELS_H
+
+#include "boostlab_core.h"
+
+/* How sums are laid out for one tree; see boostlab_core.h. */
+typedef struct {
+    int wide;                  /* 16-byte words */
+    int has_hessian;
+    int g_shift, h_shift;      /* narrow words: lanes of g and h; w is at 0 */
+    int w_bits;                /* cells: bits of the w lane, 64 without hessian */
+    int64_t block_rows;
+    double g_scale, h_scale, w_scale;   /* powers of two */
+    int dither;
+} bl_format;
+
+/* A cell of a node's histogram. */
+typedef struct {
+    int64_t g;
+    uint64_t hw;
+} bl_cell;
+
+typedef struct {
+    double gain;
+    int32_t bin;               /* -1: no valid split */
+    uint8_t missing_left;
+    int64_t left_g;
+    uint64_t left_hw;
+} bl_split;
+
+struct bl_kernels {
+    const char *name;
+
+    /* Derivatives and loss terms of `n` consecutive rows, n <= BL_SUM_BLOCK; `stride`
+     * separates outputs. terms[i] receives row i's unweighted loss. */
+    void (*derivatives[BL_N_LOSSES])(const double *y, const double *raw,
+                                     const double *weight, int64_t n, int64_t stride,
+                                     int64_t n_outputs, double param, double *gradient,
+                                     double *hessian);
+    void (*loss_terms[BL_N_LOSSES])(const double *y, const double *raw, int64_t n,
+                                    int64_t stride, int64_t n_outputs, double param,
+                                    double *terms);
+
+    /* Bins of `n` values: out[i] = number of borders below values[i], NaN -> 255. */
+    void (*bin_values)(const double *values, int64_t n, const double *borders,
+                       int32_t n_borders, uint8_t *out);
+
+    /* cells[f * BL_STRIDE + bin] += word, for n rows of one tile (row r at
+     * tile + r * BL_TILE); rows NULL: consecutive rows from the tile pointer. */
+    void (*hist_narrow)(const uint8_t *tile, const int32_t *rows, int64_t n,
+                        const int64_t *words, int32_t n_features, int64_t *sums);
+    void (*hist_wide)(const uint8_t *tile, const int32_t *rows, int64_t n,
+                      const int64_t *words, int32_t n_features, bl_cell *cells);
+
+    /* Stable partition: rows whose bin goes left to `left`, the others to `right`;
+     * returns the number of left rows. `left` may be `rows` itself. */
+    int64_t (*partition)(const uint8_t *column, const int32_t *rows, int64_t n,
+                         uint8_t bin, int missing_left, int32_t *left, int32_t *right);
+
+    /* Best split of one feature's histogram. */
+    void (*best_split)(const bl_cell *cells, int32_t n_bins, const bl_format *format,
+                       const bl_params *params, const bl_cell *total, bl_split *best);
+};
+
+extern const bl_kernels bl_kernels_serial, bl_kernels_avx2, bl_kernels_avx512;
+
+#endif

@@ -1,0 +1,401 @@
+"""The values that the boosting loop passes between its pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab import _core
+from boostlab.parallel import n_threads
+
+if TYPE_CHECKING:
+    from boostlab.boosting import Boosting
+    from boostlab.data.table import Table
+    from boostlab.protocols import Contribution, Hypothesis, Update
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """What a fit is given: a table, its targets and weights, and held-out rows.
+
+    Parameters
+    ----------
+    table : Table
+        The training rows.
+    y : ndarray of shape (n,)
+        Targets as the objective wants them (class labels are encoded 0 .. K-1).
+    weight : ndarray of shape (n,)
+        Positive sample weights.
+    validation : Problem, optional
+        Held-out rows that early stopping watches.
+    """
+
+    table: Table
+    y: Array
+    weight: Array
+    validation: Problem | None = None
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """Where the loop stands on one set of rows.
+
+    The held-out rows have a state of their own, side by side in ``validation``, so
+    that ``objective.loss(state.validation)`` needs no second code path.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    y, weight : ndarray of shape (n,) or None
+        Targets and weights; None when the ensemble is replayed for prediction.
+    baseline : ndarray of shape (K,)
+        The constant the raw prediction started from.
+    raw_prediction : ndarray of shape (n, K), Fortran order
+        The ensemble's score before the link.
+    rng : numpy.random.Generator or None
+        The one source of randomness, made in ``fit``.
+    carried : dict
+        Belongs to the objective, the learner and the corrector: hidden layers,
+        representations, sample pools. Plain arrays and numbers can be checkpointed.
+    validation : State or None
+        The state of the held-out rows.
+    rows, features : ndarray of int or None
+        This round's sample, ascending; None stands for all.
+    """
+
+    table: Table
+    y: Array | None
+    weight: Array | None
+    baseline: Array
+    raw_prediction: Array
+    rng: np.random.Generator | None = None
+    carried: dict[str, Any] = field(default_factory=dict)
+    validation: State | None = None
+    rows: NDArray[np.intp] | None = None
+    features: NDArray[np.intp] | None = None
+
+    @classmethod
+    def at(
+        cls, problem: Problem, baseline: Array, rng: np.random.Generator | None
+    ) -> State:
+        """Return the state of `problem` with every row at `baseline`."""
+        held_out = problem.validation
+        return cls(
+            table=problem.table,
+            y=problem.y,
+            weight=problem.weight,
+            baseline=baseline,
+            raw_prediction=constant(problem.table.n_samples, baseline),
+            rng=rng,
+            validation=held_out and cls.at(held_out, baseline, rng),
+        )
+
+    def parts(self) -> Iterator[State]:
+        """Yield this state and then, if there are held-out rows, theirs."""
+        part: State | None = self
+        while part is not None:
+            yield part
+            part = part.validation
+
+    def at_trial(self, contribution: Contribution, size: Any) -> State:
+        """Return a copy whose raw prediction has made a trial step."""
+        trial = self.raw_prediction.copy(order="F")
+        contribution.add_to(trial, size)
+        return replace(self, raw_prediction=trial, validation=None)
+
+
+def constant(n_samples: int, baseline: Array) -> Array:
+    """Return (n, K) rows of `baseline`, output-major in memory."""
+    raw = np.empty((n_samples, len(baseline)), order="F")
+    raw[:] = baseline
+    return raw
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """What this round's learner must fit.
+
+    Either *derivatives*: ``gradient`` and ``hessian`` of the loss, and the learner
+    approaches the step ``-gradient / hessian`` with weights ``hessian``; or
+    *labels* with ``weight``.
+
+    Parameters
+    ----------
+    table : Table
+        The rows to fit on: usually the training rows.
+    weight : ndarray of shape (n,)
+        Sample weights; leaf sizes are measured in them.
+    gradient : ndarray of shape (n, K), optional
+        Weighted derivatives of the loss.
+    hessian : ndarray of shape (n, K), optional
+        Weighted curvatures; None where each is the row's weight.
+    labels : ndarray of shape (n,), optional
+        Class labels, for classifiers under reweighting.
+    rows, features : ndarray of int, optional
+        The round's sample; None stands for all.
+    """
+
+    table: Table
+    weight: Array
+    gradient: Array | None = None
+    hessian: Array | None = None
+    labels: NDArray[Any] | None = None
+    rows: NDArray[np.intp] | None = None
+    features: NDArray[np.intp] | None = None
+
+    @property
+    def kind(self) -> str:
+        """ "derivatives" or "labels"."""
+        return "labels" if self.gradient is None else "derivatives"
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K; 1 for labels."""
+        return 1 if self.gradient is None else self.gradient.shape[1]
+
+    def newton(self) -> tuple[Array, Array]:
+        """Return the sampled rows' Newton step ``-g/h`` and its weights ``h``.
+
+        Both have shape (n, K). A row without curvature has step 0 and weight 0.
+        """
+        rows = slice(None) if self.rows is None else self.rows
+        gradient = self.gradient[rows]
+        hessian = self.weight[:, None] if self.hessian is None else self.hessian
+        hessian = np.broadcast_to(hessian[rows], gradient.shape)
+        step = np.divide(
+            -gradient, hessian, out=np.zeros_like(gradient), where=hessian > 0
+        )
+        return step, hessian
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellValues:
+    """A size for each cell: the value that the step fitted there.
+
+    Parameters
+    ----------
+    values : tuple of ndarray
+        One array per partition, aligned with :attr:`Cells.cell_values`.
+    """
+
+    values: tuple[Array, ...]
+
+    def __mul__(self, factor: float) -> CellValues:
+        return CellValues(tuple(v * factor for v in self.values))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """A contribution that is an array of shape (n, K)."""
+
+    array: Array
+
+    def values(self) -> Array:
+        """Return the array itself."""
+        return self.array
+
+    def add_to(self, raw_prediction: Array, size: Any) -> None:
+        """Add ``size * array``; `size` is a number or one number an output."""
+        raw_prediction += size * self.array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A contribution that is constant on the cells of a partition.
+
+    Either one partition shared by all K outputs, or one partition an output.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (P, n), int32
+        Cell of each row, for P = 1 (shared) or P = K partitions.
+    cell_values : tuple of P ndarrays of shape (n_cells, K) or (n_cells, 1)
+        Value of each cell of each partition.
+    """
+
+    ids: NDArray[np.int32]
+    cell_values: tuple[Array, ...]
+
+    def values(self) -> Array:
+        """Return the contribution as an array (n, K)."""
+        columns = [v[i] for i, v in zip(self.ids, self.cell_values, strict=True)]
+        return np.hstack(columns)
+
+    def add_to(self, raw_prediction: Array, size: Any) -> None:
+        """Add the scaled cell values; a :class:`CellValues` replaces them."""
+        values = scaled_cells(self.cell_values, size)
+        output = 0
+        for ids, table in zip(self.ids, values, strict=True):
+            for column in range(table.shape[1]):
+                _core.add_cells(
+                    raw_prediction[:, output],
+                    ids,
+                    np.ascontiguousarray(table[:, column]),
+                    n_threads(),
+                )
+                output += 1
+
+
+def scaled_cells(cell_values: tuple[Array, ...], size: Any) -> tuple[Array, ...]:
+    """Return the values that cells add under `size`, a number, (K,), or CellValues."""
+    if isinstance(size, CellValues):
+        return size.values
+    if np.ndim(size) == 0 or len(cell_values) == 1:
+        return tuple(size * v for v in cell_values)
+    return tuple(s * v for s, v in zip(size, cell_values, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """One finished round: who was fitted, how far it went, what was put right.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        The fitted weak learner.
+    size : float, ndarray of shape (K,) or CellValues
+        The step, learning rate included.
+    correction : object with ``apply(state)``, optional
+        What the corrector left to be replayed after the update.
+    """
+
+    hypothesis: Hypothesis
+    size: Any
+    correction: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class Ensemble:
+    """A baseline and rounds: everything needed to predict.
+
+    Parameters
+    ----------
+    baseline : ndarray of shape (K,)
+        Raw prediction before the first round.
+    update : Update
+        Replays a round onto a state.
+    rounds : list of Round
+        The rounds, oldest first.
+    """
+
+    baseline: Array
+    update: Update
+    rounds: list[Round] = field(default_factory=list)
+    _fused: tuple[tuple[Round, ...], Any] | None = field(default=None, repr=False)
+
+    @property
+    def n_rounds(self) -> int:
+        """Number of rounds."""
+        return len(self.rounds)
+
+    def __len__(self) -> int:
+        return len(self.rounds)
+
+    def __getitem__(self, index: slice) -> Ensemble:
+        """Return the ensemble of a slice of the rounds, with the same baseline."""
+        if not isinstance(index, slice):
+            raise TypeError(
+                "An Ensemble is sliced, e.g. ensemble[:10]; for one round use "
+                "ensemble.rounds[i]."
+            )
+        return Ensemble(self.baseline, self.update, self.rounds[index])
+
+    def __add__(self, other: Ensemble) -> Ensemble:
+        """Return the rounds of both; baselines add, as raw predictions do."""
+        if type(self.update) is not type(other.update) or not self.update.additive:
+            raise TypeError(
+                "Only ensembles that both add to the raw prediction can be joined."
+            )
+        return Ensemble(
+            self.baseline + other.baseline, self.update, self.rounds + other.rounds
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "baseline": self.baseline,
+            "update": self.update,
+            "rounds": self.rounds,
+        }
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+        self._fused = None
+
+    def snapshot(self) -> Ensemble:
+        """Return a copy that later rounds and corrections do not touch."""
+        return self[:]
+
+    def replay(self, state: State) -> Iterator[State]:
+        """Apply the rounds to `state` one by one, yielding it after each."""
+        for done in self.rounds:
+            self.update(state, done.hypothesis.contribution(state), done.size)
+            if done.correction is not None:
+                done.correction.apply(state)
+            yield state
+
+    def staged_predict(self, table: Table) -> Iterator[Array]:
+        """Yield the raw prediction (n, K) after each round; copy to keep one."""
+        for state in self.replay(self._unlabelled(table)):
+            yield state.raw_prediction
+
+    def predict(self, table: Table) -> Array:
+        """Return the raw prediction of the rows of `table`, shape (n, K)."""
+        state = self._unlabelled(table)
+        fused = self._fuse()
+        if fused is not None:
+            fused.add_to(state.raw_prediction, table)
+        else:
+            for _ in self.replay(state):
+                pass
+        return state.raw_prediction
+
+    def _unlabelled(self, table: Table) -> State:
+        raw = constant(table.n_samples, self.baseline)
+        return State(table, None, None, self.baseline, raw)
+
+    def _fuse(self) -> Any:
+        """Return a predictor for all rounds at once, where their class offers one."""
+        kinds = {type(done.hypothesis) for done in self.rounds}
+        fuse = getattr(next(iter(kinds)), "fuse", None) if len(kinds) == 1 else None
+        corrected = any(done.correction is not None for done in self.rounds)
+        if fuse is None or corrected or not self.update.additive:
+            return None
+        rounds = tuple(self.rounds)
+        if self._fused is None or self._fused[0] != rounds:
+            self._fused = rounds, fuse(rounds)
+        return self._fused[1]
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A fit under way, as monitors see it.
+
+    Parameters
+    ----------
+    boosting : Boosting
+        The pieces.
+    state : State
+        Where the loop stands.
+    ensemble : Ensemble
+        The rounds so far.
+    n_rounds : int
+        Rounds asked for, those of a warm start included.
+    best : Ensemble or None
+        What a monitor chose to deliver in place of all rounds.
+    """
+
+    boosting: Boosting
+    state: State
+    ensemble: Ensemble
+    n_rounds: int
+    best: Ensemble | None = None
