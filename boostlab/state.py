@@ -68,6 +68,8 @@ class State:
         The state of the held-out rows.
     rows, features : ndarray of int or None
         This round's sample, ascending; None stands for all.
+    round : int
+        Rounds finished before this one, those of a warm start included.
     """
 
     table: Table
@@ -80,6 +82,7 @@ class State:
     validation: State | None = None
     rows: NDArray[np.intp] | None = None
     features: NDArray[np.intp] | None = None
+    round: int = 0
 
     @classmethod
     def at(

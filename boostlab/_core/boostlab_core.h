@@ -20,7 +20,7 @@
  * Narrow words are summed in 8-byte bins over blocks of at most `block_rows` rows,
  * then widened into the 16-byte cells of a node's histogram. Limits: a block's lanes
  * cannot overflow because |q| <= 2^bits - 1 and block_rows * 2^bits fits the lane;
- * the node's lanes hold BL_MAX_ROWS = 2^28 - 1 rows. Without a hessian (h is w, the
+ * the node's lanes hold BL_MAX_ROWS = 2^27 - 1 rows. Without a hessian (h is w, the
  * squared loss and its kin) the second word of a cell is w alone.
  *
  * Nothing here allocates in a kernel, calls Python, or keeps global state but the
@@ -40,9 +40,12 @@ enum {
     BL_SUM_BLOCK = 1024,     /* rows of one block of a float64 sum */
     BL_OK = 0,
     BL_NO_MEMORY = -1,
-    BL_FULL = -2             /* more nodes than the output arrays hold */
+    BL_FULL = -2,            /* more nodes than the output arrays hold */
+    BL_NOT_FINITE = -3,      /* a gradient, hessian or weight is NaN or infinite */
+    BL_NEGATIVE = -4,        /* a hessian is negative, or a weight not positive */
+    BL_NO_TIER = -5          /* unknown tier, or one that this CPU does not run */
 };
-#define BL_MAX_ROWS ((int64_t)(1 << 28) - 1)
+#define BL_MAX_ROWS (((int64_t)1 << 27) - 1)
 
 /* ---- threads ------------------------------------------------------------------ */
 
@@ -166,7 +169,7 @@ int bl_predict(const bl_forest *forest, const bl_matrix *x, double *raw,
 /* Write the node ids (n_trees, n_rows) of the leaves that the rows of x fall in. */
 int bl_apply(const bl_forest *forest, const bl_matrix *x, int32_t *ids, int n_threads);
 
-/* raw[i * stride] += values[ids[i]] */
+/* raw[i] += values[ids[i]] */
 void bl_add_cells(double *raw, const int32_t *ids, const double *values, int64_t n,
                   int n_threads);
 
@@ -181,5 +184,8 @@ typedef struct bl_kernels bl_kernels;
  * environment variable BOOSTLAB_CPU (serial, avx2, avx512). */
 const bl_kernels *bl_cpu(void);
 const char *bl_cpu_name(void);
+
+/* Force a tier; BL_NO_TIER where this CPU does not run it. Not while others compute. */
+int bl_set_cpu(const char *name);
 
 #endif

@@ -12,8 +12,14 @@ typedef struct {
     int w_bits;                /* cells: bits of the w lane, 64 without hessian */
     int64_t block_rows;
     double g_scale, h_scale, w_scale;   /* powers of two */
-    int dither;
+    int dither_g, dither_h;
 } bl_format;
+
+/* What the format of a tree depends on. */
+typedef struct {
+    double max_g, max_h, max_w, sum_gg;
+    int not_finite, negative;
+} bl_extent;
 
 /* A cell of a node's histogram. */
 typedef struct {
@@ -29,29 +35,53 @@ typedef struct {
     uint64_t left_hw;
 } bl_split;
 
+typedef void (*bl_derivatives_kernel)(const double *y, const double *raw,
+                                      const double *weight, int64_t n, int64_t stride,
+                                      int64_t n_outputs, double param,
+                                      double *gradient, double *hessian);
+typedef void (*bl_loss_terms_kernel)(const double *y, const double *raw, int64_t n,
+                                     int64_t stride, int64_t n_outputs, double param,
+                                     double *terms);
+
 struct bl_kernels {
     const char *name;
 
     /* Derivatives and loss terms of `n` consecutive rows, n <= BL_SUM_BLOCK; `stride`
      * separates outputs. terms[i] receives row i's unweighted loss. */
-    void (*derivatives[BL_N_LOSSES])(const double *y, const double *raw,
-                                     const double *weight, int64_t n, int64_t stride,
-                                     int64_t n_outputs, double param, double *gradient,
-                                     double *hessian);
-    void (*loss_terms[BL_N_LOSSES])(const double *y, const double *raw, int64_t n,
-                                    int64_t stride, int64_t n_outputs, double param,
-                                    double *terms);
+    const bl_derivatives_kernel *derivatives;    /* one a bl_loss */
+    const bl_loss_terms_kernel *loss_terms;
 
     /* Bins of `n` values: out[i] = number of borders below values[i], NaN -> 255. */
     void (*bin_values)(const double *values, int64_t n, const double *borders,
                        int32_t n_borders, uint8_t *out);
 
-    /* cells[f * BL_STRIDE + bin] += word, for n rows of one tile (row r at
-     * tile + r * BL_TILE); rows NULL: consecutive rows from the tile pointer. */
+    /* Fold n rows (rows NULL: consecutive) into `extent`: maxima, sum of squares by
+     * the blocked-sum rule, and whether a value is not allowed. n <= BL_SUM_BLOCK. */
+    void (*extent)(const double *gradient, const double *hessian, const double *weight,
+                   const int32_t *rows, int64_t n, bl_extent *extent);
+
+    /* Write the words of n rows to words[row] (two int64 a row where wide). */
+    void (*quantize)(const double *gradient, const double *hessian,
+                     const double *weight, const int32_t *rows, int64_t first,
+                     int64_t n, const bl_format *format, uint64_t seed,
+                     int64_t *words);
+
+    /* sums[f * BL_STRIDE + bin] += word, for n rows of one tile (row r at
+     * tile + r * BL_TILE); rows NULL: consecutive rows from the tile pointer.
+     * words[i] belongs to the i-th of these rows. */
     void (*hist_narrow)(const uint8_t *tile, const int32_t *rows, int64_t n,
                         const int64_t *words, int32_t n_features, int64_t *sums);
     void (*hist_wide)(const uint8_t *tile, const int32_t *rows, int64_t n,
                       const int64_t *words, int32_t n_features, bl_cell *cells);
+
+    /* Widen block sums of one feature into cells, and clear them. */
+    void (*flush)(int64_t *sums, int32_t n_bins, const bl_format *format,
+                  bl_cell *cells);
+
+    /* Blocked sums of g and h (h NULL: w; w NULL: 1) over n <= BL_SUM_BLOCK rows. */
+    void (*sum_block)(const double *gradient, const double *hessian,
+                      const double *weight, const int32_t *rows, int64_t n,
+                      double *sum_g, double *sum_h);
 
     /* Stable partition: rows whose bin goes left to `left`, the others to `right`;
      * returns the number of left rows. `left` may be `rows` itself. */
@@ -61,6 +91,10 @@ struct bl_kernels {
     /* Best split of one feature's histogram. */
     void (*best_split)(const bl_cell *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const bl_cell *total, bl_split *best);
+
+    /* Leaf of n <= 64 rows of x, row-major, after `depth` steps from the root. */
+    void (*walk)(const bl_node *nodes, int32_t depth, const double *x,
+                 int64_t n_features, int64_t n, int32_t *at);
 };
 
 extern const bl_kernels bl_kernels_serial, bl_kernels_avx2, bl_kernels_avx512;

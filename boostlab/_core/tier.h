@@ -1,0 +1,26 @@
+/* The body of every tier_<isa>.c: the kernels, compiled with that file's flags, and
+ * the table that names them. All are static, so tiers cannot borrow from each other. */
+#ifndef BOOSTLAB_TIER_H
+#define BOOSTLAB_TIER_H
+
+#include "kernels.h"
+
+#include "bin_kernels.h"
+#include "gradients_kernels.h"
+#include "hist_kernels.h"
+#include "partition_kernels.h"
+#include "predict_kernels.h"
+#include "quantize_kernels.h"
+#include "split_kernels.h"
+
+#define BL_TIER_TABLE(tier)                                                           \
+    {                                                                                 \
+        .name = tier, .derivatives = bl_derivatives_table,                            \
+        .loss_terms = bl_loss_terms_table, .bin_values = bl_bin_values,               \
+        .extent = bl_extent_block, .quantize = bl_quantize,                           \
+        .hist_narrow = bl_hist_narrow, .hist_wide = bl_hist_wide, .flush = bl_flush,  \
+        .sum_block = bl_sum_block, .partition = bl_partition,                         \
+        .best_split = bl_best_split, .walk = bl_walk,                                 \
+    }
+
+#endif

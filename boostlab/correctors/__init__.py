@@ -1,0 +1,18 @@
+"""What is put right after a round's update."""
+
+from __future__ import annotations
+
+from boostlab.pieces import Piece
+from boostlab.protocols import Objective
+from boostlab.registry import register
+from boostlab.state import Ensemble, State
+
+__all__ = ["NoCorrection"]
+
+
+@register("no_correction")
+class NoCorrection(Piece):
+    """Leave every round as it is."""
+
+    def __call__(self, objective: Objective, state: State, ensemble: Ensemble) -> None:
+        """Do nothing."""

@@ -1,0 +1,59 @@
+"""Which rows and columns a round sees."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab.checks import check_number
+from boostlab.pieces import Piece
+from boostlab.registry import register
+from boostlab.state import State
+
+
+@register("rows_and_columns")
+class RowsAndColumns(Piece):
+    """A share of the rows and a share of the columns, drawn anew every round.
+
+    Both are drawn uniformly and without replacement; sample weights do not change the
+    chance of a row, they go on counting in the fit.
+
+    Source: Friedman (2002), Stochastic gradient boosting.
+
+    Parameters
+    ----------
+    subsample : float, default=1.0
+        Share of the rows, in (0, 1]; at least one row is drawn.
+    max_features : float, default=1.0
+        Share of the columns, in (0, 1]; at least one column is drawn.
+    """
+
+    def __init__(self, subsample: float = 1.0, max_features: float = 1.0):
+        self.subsample = subsample
+        self.max_features = max_features
+
+    def validate(self) -> None:
+        """Raise TypeError or ValueError unless both shares are in (0, 1]."""
+        check_number("subsample", self.subsample, above=0, at_most=1)
+        check_number("max_features", self.max_features, above=0, at_most=1)
+
+    def __call__(
+        self, state: State
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Return rows and columns, each ascending, or None where all are used."""
+        rows = _drawn(self.subsample, state.table.n_samples, state.rng)
+        features = _drawn(self.max_features, state.table.n_features, state.rng)
+        return rows, features
+
+
+def _drawn(
+    share: float, n_items: int, rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    """Draw a share of 0 .. n_items - 1, ascending; None, and no draw, for all."""
+    if share >= 1:
+        return None
+    n_drawn = max(1, round(share * n_items))
+    # Marking is faster than sorting a million drawn indices.
+    marked = np.zeros(n_items, bool)
+    marked[rng.choice(n_items, n_drawn, replace=False, shuffle=False)] = True
+    return np.flatnonzero(marked)

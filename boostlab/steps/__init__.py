@@ -1,0 +1,7 @@
+"""How far to go along what the learner found."""
+
+from boostlab.steps.cells import CellFit
+from boostlab.steps.line_search import LineSearch
+from boostlab.steps.shrinkage import Shrinkage
+
+__all__ = ["CellFit", "LineSearch", "Shrinkage"]

@@ -1,0 +1,137 @@
+"""The oracle itself: against hand-computed numbers and against its plain twin."""
+
+import math
+
+import grower_oracle as oracle
+import numpy as np
+import pytest
+import tree_problems
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.tree import DecisionTreeRegressor
+
+
+def test_hash_is_splitmix64():
+    """The first outputs of the published generator with seed 1234567."""
+    published = [
+        6457827717110365317, 3203168211198807973, 9817491932198370423,
+        4593380528125082431, 16408922859458223821,
+    ]  # fmt: skip
+    counters = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    assert [oracle.hash64(1234567, *c) for c in counters] == published
+
+
+@given(st.integers(0, 2**64 - 1), st.lists(st.integers(0, 2**31), min_size=1))
+def test_hashes_of_many_rows_are_the_hashes_of_each(seed, rows):
+    for lane in (0, 1):
+        many = oracle.hash64_array(seed, np.array(rows), lane).tolist()
+        assert many == [oracle.hash64(seed, row, lane) for row in rows]
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 255, 256, 1023, 1024, 1025, 5000])
+def test_blocked_sum_has_its_plain_order(n):
+    values = np.random.default_rng(n).standard_cauchy(n)
+    assert oracle.blocked_sum(values) == oracle.blocked_sum_plain(values.tolist())
+    assert oracle.blocked_sum(values) == pytest.approx(math.fsum(values), rel=1e-9)
+
+
+def test_blocked_sum_order_is_the_one_stated():
+    """1e16 absorbs a single 1.0 but not a 2.0: lanes 2 and 6 meet first, 1 and 2 not."""
+    assert oracle.blocked_sum_plain([1e16, 0, 1.0, 0, 0, 0, 1.0, 0]) == 1e16 + 2.0
+    assert oracle.blocked_sum_plain([1e16, 1.0, 1.0, 0, 0, 0, 0, 0]) == 1e16
+
+
+@pytest.mark.parametrize(
+    ("greatest", "bits", "scale"),
+    [
+        (1.0, 8, 128.0),  # 256 is over 255
+        (255.0, 8, 1.0),
+        (255.1, 8, 0.5),
+        (0.75, 2, 4.0),  # 3 of 3
+        (0.0, 8, 1.0),
+        (5e-324, 30, 2.0**1000),
+    ],
+)
+def test_scale_is_the_largest_power_of_two_that_fits(greatest, bits, scale):
+    assert oracle.scale_of(greatest, bits) == scale
+
+
+def _problem(n, *, hessian=False, weight=False, g=None):
+    ones = np.ones(n)
+    return oracle.Problem(
+        columns=np.zeros((1, n), np.uint8),
+        n_bins=np.ones(1, np.int32),
+        gradient=ones if g is None else g,
+        hessian=ones if hessian else None,
+        weight=ones if weight else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "hessian", "weight", "kind", "bits"),
+    [
+        # (g, h, w) bits by hand; a 1.0 in b bits has scale 2^(b-1)
+        (1, False, False, "constant", (30, None, None)),
+        (70000, False, False, "constant", (30, None, None)),
+        (4096, False, True, "constant", (19, 19, 19)),  # (63-24-1)//2 = 19
+        (70000, False, True, "constant", (15, 15, 15)),
+        (16384, True, False, "wide", (40, 22, None)),
+        (16385, True, False, "narrow", (11, 9, None)),
+        (1000, True, True, "wide", (40, 26, 18)),
+    ],
+)
+def test_format_by_hand(n, hessian, weight, kind, bits):
+    form = oracle.choose_format(_problem(n, hessian=hessian, weight=weight))
+    assert form.kind == kind
+    scales = [1.0 if b is None else 2.0 ** (b - 1) for b in bits]
+    assert [form.g_scale, form.h_scale, form.w_scale] == scales
+    assert form.dither_g == (bits[0] < 24)
+
+
+def test_heavy_tail_widens():
+    g = np.ones(20000)
+    assert oracle.choose_format(_problem(20000, hessian=True, g=g)).kind == "narrow"
+    g[7] = 100.0  # 1e4 is over 4096 times the mean square of 1.5
+    assert oracle.choose_format(_problem(20000, hessian=True, g=g)).kind == "wide"
+
+
+def test_split_by_hand():
+    """Gradients 1 1 -2 -2 in bins 0 0 1 2: gain 2^2/2 + 4^2/2 - 2^2/4 at bin 0."""
+    x = np.array([[0.0], [0.0], [1.0], [2.0]])
+    g = np.array([1.0, 1.0, -2.0, -2.0])
+    problem = tree_problems.make_problem(x, [np.array([0.5, 1.5])], g)
+    for grow in (oracle.grow, oracle.grow_plain):
+        tree = grow(problem)
+        assert tree.feature.tolist() == [0, -1, -1]
+        assert tree.left.tolist() == [1, -1, -1]
+        assert tree.threshold[0] == 0.5
+        assert tree.gain.tolist() == [9.0, 0.0, 0.0]
+        assert tree.value.tolist() == [0.0, -1.0, 2.0]
+        assert tree.weight.tolist() == [4.0, 2.0, 2.0]
+        assert tree.missing_left[0] == 1
+        assert tree.ids.tolist() == [1, 1, 2, 2]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32))
+def test_histograms_equal_the_sums_of_rows(seed):
+    case = tree_problems.random_case(np.random.default_rng(seed), max_rows=40)
+    fast, plain = oracle.grow(case.problem), oracle.grow_plain(case.problem)
+    for name in oracle.Tree.__slots__:
+        assert getattr(fast, name).tobytes() == getattr(plain, name).tobytes(), name
+    assert np.array_equal(oracle.apply_bins(fast, case.problem.columns), fast.ids)
+    assert np.array_equal(oracle.apply_raw(fast, case.x), fast.ids)
+
+
+@pytest.mark.parametrize(("min_leaf", "leaves"), [(1, 8), (5, 31), (20, 15)])
+def test_oracle_is_the_exact_tree(min_leaf, leaves):
+    rng = np.random.default_rng(5)
+    x = rng.integers(0, 200, (800, 5)).astype(float)
+    y = rng.standard_normal(800) + (x[:, 0] > 70)
+    params = oracle.Params(max_leaves=leaves, min_leaf_weight=min_leaf)
+    borders = tree_problems.midpoints(x)
+    tree = oracle.grow(tree_problems.make_problem(x, borders, -y, params=params))
+    exact = DecisionTreeRegressor(
+        max_leaf_nodes=leaves, min_samples_leaf=min_leaf, random_state=0
+    ).fit(x, y)
+    np.testing.assert_allclose(tree.value[tree.ids], exact.predict(x), atol=1e-12)

@@ -1,0 +1,145 @@
+"""The C core called as the oracle is: a problem in, a tree out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grower_oracle as oracle
+import numpy as np
+import tree_problems
+
+from boostlab import _core
+
+TIERS = ("serial", "avx2", "avx512")
+
+
+def present_tiers() -> list[str]:
+    """Tiers that this CPU runs."""
+    present = []
+    for name in TIERS:
+        try:
+            with tier(name):
+                present.append(name)
+        except ValueError:
+            continue
+    return present
+
+
+@contextmanager
+def tier(name: str) -> Iterator[None]:
+    """Force a tier for the block."""
+    previous = _core.set_cpu(name)
+    try:
+        yield
+    finally:
+        _core.set_cpu(previous)
+
+
+def bin_raw(
+    x: np.ndarray, borders: np.ndarray, offsets: np.ndarray, n_threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bin a matrix; returns its columns and tiles."""
+    n, f = x.shape
+    columns = np.full((f, n), 77, np.uint8)
+    n_tiles = -(-f // tree_problems.TILE)
+    tiles = np.full((n_tiles, n, tree_problems.TILE), 77, np.uint8)
+    _core.bin(x, borders, offsets, columns, tiles, n_threads)
+    return columns, tiles
+
+
+def blank_tree(capacity: int) -> dict[str, np.ndarray]:
+    """Output arrays of a tree, filled with rubbish that growing must overwrite."""
+    arrays = {name: np.full(capacity, -77, np.int32) for name in ("feature", "left")}
+    for name in ("threshold", "value", "gain", "weight"):
+        arrays[name] = np.full(capacity, -77.0)
+    for name in ("bin", "missing_left"):
+        arrays[name] = np.full(capacity, 77, np.uint8)
+    return arrays
+
+
+def grow_arguments(
+    problem: oracle.Problem, n_threads: int = 1, capacity: int | None = None
+) -> dict[str, object]:
+    """The arguments of ``_core.grow`` by name, in their order."""
+    params = problem.params
+    if capacity is None:
+        capacity = 2 * min(params.max_leaves, len(problem.sample)) - 1
+    out = blank_tree(capacity)
+    f, n = problem.columns.shape
+    return {
+        "columns": problem.columns,
+        "tiles": tree_problems.tiles(problem.columns),
+        "n_bins": problem.n_bins,
+        "gradient": problem.gradient,
+        "hessian": problem.hessian,
+        "weight": problem.weight,
+        "rows": problem.rows,
+        "features": problem.features,
+        "borders": problem.borders,
+        "offsets": problem.offsets,
+        "max_leaves": params.max_leaves,
+        "max_depth": -1 if params.max_depth == oracle.NO_LIMIT else params.max_depth,
+        "min_leaf_weight": params.min_leaf_weight,
+        "min_leaf_hessian": params.min_leaf_hessian,
+        "l2": params.l2,
+        "depth_wise": params.depth_wise,
+        "n_node_features": min(params.n_node_features, f),
+        "seed": params.seed,
+        "feature": out["feature"],
+        "left": out["left"],
+        "threshold": out["threshold"],
+        "value": out["value"],
+        "gain": out["gain"],
+        "weight_out": out["weight"],
+        "bin": out["bin"],
+        "missing_left": out["missing_left"],
+        "ids": np.full(n, -77, np.int32),
+        "n_threads": n_threads,
+    }
+
+
+def grow_with(arguments: dict[str, object]) -> oracle.Tree:
+    """Call ``_core.grow`` and cut the arrays to the nodes grown."""
+    n_nodes = _core.grow(*arguments.values())
+    names = (*oracle.Tree.__slots__[:5], "weight_out", *oracle.Tree.__slots__[6:8])
+    arrays = (arguments[name][:n_nodes].copy() for name in names)
+    return oracle.Tree(*arrays, arguments["ids"])
+
+
+def grow(problem: oracle.Problem, n_threads: int = 1) -> oracle.Tree:
+    """Grow a tree in C."""
+    return grow_with(grow_arguments(problem, n_threads))
+
+
+def apply_bins(
+    tree: oracle.Tree, columns: np.ndarray, n_threads: int = 1
+) -> np.ndarray:
+    """Leaf of every binned row, by the C core."""
+    ids = np.full(columns.shape[1], -77, np.int32)
+    nodes = (tree.feature, tree.left, tree.bin, tree.missing_left)
+    _core.apply_bins(columns, *nodes, ids, n_threads)
+    return ids
+
+
+def difference(actual: oracle.Tree, expected: oracle.Tree) -> str | None:
+    """Where two trees differ in any bit, or None."""
+    for name in oracle.Tree.__slots__:
+        a, b = getattr(actual, name), getattr(expected, name)
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return f"{name}: {a.dtype}{a.shape} is not {b.dtype}{b.shape}"
+        if a.tobytes() != b.tobytes():
+            where = int(np.flatnonzero(bits(a) != bits(b))[0])
+            return f"{name}[{where}]: {a[where]!r} is not {b[where]!r}"
+    return None
+
+
+def bits(a: np.ndarray) -> np.ndarray:
+    """The array's elements as unsigned integers of the same width."""
+    return a.view(f"u{a.itemsize}")
+
+
+def assert_same_tree(actual: oracle.Tree, expected: oracle.Tree, note: str) -> None:
+    """Fail unless two trees are equal in every bit."""
+    found = difference(actual, expected)
+    assert found is None, f"{note}: {found}"

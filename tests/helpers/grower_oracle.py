@@ -1,0 +1,537 @@
+"""The rules of the tree core in NumPy, twice.
+
+`grow_plain` sums Python integers over the rows of every candidate split: no histogram,
+no prefix sum, no dtype to overflow. `grow` does the same with histograms, fast enough
+for a hundred thousand rows and for fuzzing. The tests hold the first against the second
+and the second against the C core.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+MISSING = 255
+NO_LIMIT = 2**31 - 1
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_NODE_SALT = 0xA5A5A5A5A5A5A5A5
+_SUM_BLOCK = 1024
+_MIN_RELATIVE_GAIN = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How a tree grows; the fields of ``bl_params``."""
+
+    max_leaves: int = 31
+    max_depth: int = NO_LIMIT
+    min_leaf_weight: float = 0.0
+    min_leaf_hessian: float = 0.0
+    l2: float = 0.0
+    depth_wise: bool = False
+    n_node_features: int = NO_LIMIT
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Binned rows and the derivatives to fit: columns (f, n), the rest per row."""
+
+    columns: np.ndarray
+    n_bins: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    features: np.ndarray | None = None
+    borders: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+    params: Params = field(default_factory=Params)
+
+    @property
+    def sample(self) -> np.ndarray:
+        """Rows the tree is grown on."""
+        n = self.columns.shape[1]
+        return np.arange(n) if self.rows is None else self.rows.astype(np.int64)
+
+    @property
+    def usable(self) -> list[int]:
+        """Features that may split, ascending."""
+        n_features = len(self.columns)
+        if self.features is None:
+            return list(range(n_features))
+        return [j for j in range(n_features) if self.features[j]]
+
+    def with_params(self, **changes: object) -> Problem:
+        """Return the same rows under other growth parameters."""
+        return replace(self, params=replace(self.params, **changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A grown tree: one entry a node, and the leaf of every row in `ids`."""
+
+    feature: np.ndarray
+    left: np.ndarray
+    threshold: np.ndarray
+    value: np.ndarray
+    gain: np.ndarray
+    weight: np.ndarray
+    bin: np.ndarray
+    missing_left: np.ndarray
+    ids: np.ndarray
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves."""
+        return int(np.sum(self.feature < 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Bits and scales of the three integers of a row, and which are dithered."""
+
+    g_scale: float
+    h_scale: float
+    w_scale: float
+    dither_g: bool
+    dither_h: bool
+    kind: str
+
+
+# Bins, hashing and sums
+
+
+def bin_values(values: np.ndarray, borders: np.ndarray) -> np.ndarray:
+    """Bin of each value: the number of borders below it, NaN in bin 255."""
+    bins = np.searchsorted(borders, values.astype(np.float64), side="left")
+    return np.where(np.isnan(values), MISSING, bins).astype(np.uint8)
+
+
+def hash64(seed: int, row: int, lane: int) -> int:
+    """One 64-bit hash of a row and a lane: splitmix64 of a counter."""
+    x = (seed + _GOLDEN * (2 * row + lane + 1)) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+def hash64_array(seed: int, rows: np.ndarray, lane: int) -> np.ndarray:
+    """`hash64` of many rows."""
+    u = np.uint64
+    x = u(seed) + u(_GOLDEN) * (u(2) * rows.astype(u) + u(lane + 1))
+    x = (x ^ (x >> u(30))) * u(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> u(27))) * u(0x94D049BB133111EB)
+    return x ^ (x >> u(31))
+
+
+def blocked_sum_plain(values: list[float]) -> float:
+    """Sum in blocks of 1024 with eight accumulators a block, written out."""
+    total = 0.0
+    for start in range(0, len(values), _SUM_BLOCK):
+        a = [0.0] * 8
+        for i, x in enumerate(values[start : start + _SUM_BLOCK]):
+            a[i % 8] += x
+        total += ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
+    return total
+
+
+def blocked_sum(values: np.ndarray) -> float:
+    """`blocked_sum_plain`, vectorised over blocks; padding by 0.0 changes no sum."""
+    if len(values) < 256:
+        return blocked_sum_plain(values.tolist())
+    n_blocks = -(-len(values) // _SUM_BLOCK)
+    padded = np.zeros(n_blocks * _SUM_BLOCK)
+    padded[: len(values)] = values
+    steps = padded.reshape(n_blocks, _SUM_BLOCK // 8, 8)
+    a = np.zeros((n_blocks, 8))
+    for k in range(_SUM_BLOCK // 8):
+        a += steps[:, k]
+    sums = ((a[:, 0] + a[:, 4]) + (a[:, 2] + a[:, 6])) + (
+        (a[:, 1] + a[:, 5]) + (a[:, 3] + a[:, 7])
+    )
+    total = 0.0
+    for s in sums.tolist():
+        total += s
+    return total
+
+
+# Fixed point
+
+
+def scale_of(greatest: float, bits: int) -> float:
+    """The power of two that brings `greatest` just within `bits` bits."""
+    if greatest == 0.0:
+        return 1.0
+    e = bits - math.frexp(greatest)[1]
+    if math.ldexp(greatest, e) > 2**bits - 1:
+        e -= 1
+    return math.ldexp(1.0, max(-1000, min(1000, e)))
+
+
+def choose_format(problem: Problem) -> Format:
+    """Bits of the lanes from the number of sampled rows and the tail of the gradient."""
+    sample = problem.sample
+    n = len(sample)
+    log_n = (n - 1).bit_length() if n > 1 else 0
+    g = problem.gradient[sample]
+    weighted = problem.weight is not None
+    if problem.hessian is None:
+        kind = "constant"
+        log_block = min(log_n, 16)
+        bits_w = min(20, (62 - 2 * log_block) // 2) if weighted else 0
+        bits_g = min(30, 62 - 2 * log_block - bits_w)
+        bits_h = 63
+    elif weighted or n <= 16384 or _heavy_tail(g):
+        kind = "wide"
+        bits_w = min(20, 28 - log_n)
+        bits_h = min(30, 36 - log_n)
+        bits_g = min(40, 62 - log_n)
+    else:
+        kind = "narrow"
+        bits_w, bits_h, bits_g = 0, 9, 11
+    w_scale = scale_of(float(problem.weight[sample].max()), bits_w) if weighted else 1.0
+    if problem.hessian is None:
+        h_scale = w_scale
+    else:
+        h_scale = scale_of(float(problem.hessian[sample].max()), bits_h)
+    g_scale = scale_of(float(np.abs(g).max()), bits_g)
+    return Format(g_scale, h_scale, w_scale, bits_g < 24, bits_h < 24, kind)
+
+
+def _heavy_tail(g: np.ndarray) -> bool:
+    greatest = float(np.abs(g).max())
+    with np.errstate(over="ignore"):
+        mean_square = blocked_sum(g * g) / len(g)
+    return greatest * greatest > 4096 * mean_square
+
+
+def quantise_plain(problem: Problem) -> tuple[Format, dict[int, tuple[int, int, int]]]:
+    """Integers (g, h, w) of every sampled row, one row at a time."""
+    form = choose_format(problem)
+    seed = problem.params.seed
+
+    def integer(x: float, scale: float, dither: bool, row: int, lane: int) -> int:
+        if not dither:
+            return round(x * scale)
+        return math.floor(x * scale + (hash64(seed, row, lane) >> 11) * 2.0**-53)
+
+    words = {}
+    for row in problem.sample.tolist():
+        g = integer(float(problem.gradient[row]), form.g_scale, form.dither_g, row, 0)
+        w = 1
+        if problem.weight is not None:
+            w = max(1, round(float(problem.weight[row]) * form.w_scale))
+        h = w
+        if problem.hessian is not None:
+            x = float(problem.hessian[row])
+            h = integer(x, form.h_scale, form.dither_h, row, 1)
+        words[row] = (g, h, w)
+    return form, words
+
+
+def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
+    """Integers (3, n) of the sampled rows in the order g, h, w; 0 in other rows."""
+    form = choose_format(problem)
+    sample = problem.sample
+    q = np.zeros((3, problem.columns.shape[1]), np.int64)
+
+    def integers(x: np.ndarray, scale: float, dither: bool, lane: int) -> np.ndarray:
+        if not dither:
+            return np.rint(x[sample] * scale)
+        bits = hash64_array(problem.params.seed, sample, lane) >> np.uint64(11)
+        return np.floor(x[sample] * scale + bits * 2.0**-53)
+
+    q[0, sample] = integers(problem.gradient, form.g_scale, form.dither_g, 0)
+    q[2, sample] = 1
+    if problem.weight is not None:
+        rounded = np.rint(problem.weight[sample] * form.w_scale)
+        q[2, sample] = np.maximum(1, rounded)
+    q[1] = q[2]
+    if problem.hessian is not None:
+        q[1, sample] = integers(problem.hessian, form.h_scale, form.dither_h, 1)
+    return form, q
+
+
+# Growth
+
+
+@dataclass(slots=True)
+class _Node:
+    depth: int
+    rows: np.ndarray  # sampled rows, ascending
+    members: np.ndarray | None  # all rows, to write ids
+    weight: float = 0.0
+    gain: float = 0.0
+    feature: int = -1
+    left: int = -1
+    threshold: float = 0.0
+    value: float = 0.0
+    bin: int = 0
+    missing_left: bool = False
+    split: tuple[float, int, int, bool] | None = None  # gain, feature, bin, missing
+
+
+def drawn_features(problem: Problem, node: int) -> list[int]:
+    """Features that a node may split on, ascending."""
+    usable = problem.usable
+    wanted = problem.params.n_node_features
+    if wanted >= len(usable):
+        return usable
+    seed = problem.params.seed ^ _NODE_SALT
+    first = node * len(problem.columns)
+    return sorted(sorted(usable, key=lambda j: (hash64(seed, first + j, 0), j))[:wanted])
+
+
+def goes_left(bins: np.ndarray, b: int, missing_left: bool) -> np.ndarray:
+    """Whether a bin goes to the left child."""
+    return np.where(bins == MISSING, missing_left, bins <= b)
+
+
+def _searchable(node: _Node, params: Params) -> bool:
+    return (
+        node.depth < params.max_depth
+        and node.weight >= 2 * params.min_leaf_weight
+        and len(node.rows) >= 2
+    )
+
+
+def _next_leaf(nodes: list[_Node], params: Params) -> int:
+    """The leaf to split, or -1."""
+    splittable = [i for i, x in enumerate(nodes) if x.feature < 0 and x.split]
+    if not splittable:
+        return -1
+    if params.depth_wise:
+        return min(splittable, key=lambda i: (nodes[i].depth, i))
+    return min(splittable, key=lambda i: (-nodes[i].split[0], i))
+
+
+def _grow(problem: Problem, search) -> Tree:
+    """Split leaves until none is left to split; `search(ids, nodes)` fills in splits."""
+    params = problem.params
+    root = _Node(0, problem.sample, np.arange(problem.columns.shape[1]))
+    nodes = [root]
+    search([0], nodes)
+    n_leaves = 1
+    while n_leaves < params.max_leaves and (i := _next_leaf(nodes, params)) >= 0:
+        node = nodes[i]
+        node.gain, node.feature, node.bin, node.missing_left = node.split
+        last = int(problem.n_bins[node.feature]) - 1
+        border = int(problem.offsets[node.feature]) + node.bin
+        node.threshold = float(problem.borders[border]) if node.bin < last else math.inf
+        node.left = len(nodes)
+        column = problem.columns[node.feature]
+        left = goes_left(column[node.rows], node.bin, node.missing_left)
+        all_left = goes_left(column[node.members], node.bin, node.missing_left)
+        for side, all_side in ((left, all_left), (~left, ~all_left)):
+            child = _Node(node.depth + 1, node.rows[side], node.members[all_side])
+            nodes.append(child)
+        node.rows = node.members = None
+        n_leaves += 1
+        search([node.left, node.left + 1], nodes)
+    return _finish(problem, nodes)
+
+
+def _finish(problem: Problem, nodes: list[_Node]) -> Tree:
+    """Compute leaf values and lay the nodes out as arrays."""
+    ids = np.zeros(problem.columns.shape[1], np.int32)
+    for i, node in enumerate(nodes):
+        if node.feature < 0:
+            node.value = _leaf_value(problem, node.rows)
+            ids[node.members] = i
+
+    def array(name: str, dtype: type) -> np.ndarray:
+        return np.array([getattr(node, name) for node in nodes], dtype)
+
+    return Tree(
+        array("feature", np.int32), array("left", np.int32),
+        array("threshold", np.float64), array("value", np.float64),
+        array("gain", np.float64), array("weight", np.float64),
+        array("bin", np.uint8), array("missing_left", np.uint8), ids,
+    )  # fmt: skip
+
+
+def _leaf_value(problem: Problem, rows: np.ndarray) -> float:
+    """Newton step from float64 sums of the inputs."""
+    curvature = problem.weight if problem.hessian is None else problem.hessian
+    g = blocked_sum(problem.gradient[rows])
+    h = float(len(rows)) if curvature is None else blocked_sum(curvature[rows])
+    denominator = h + problem.params.l2
+    return -g / denominator if denominator > 0 else 0.0
+
+
+# The plain search
+
+
+def grow_plain(problem: Problem) -> Tree:
+    """Grow a tree by summing the rows of every candidate split."""
+    form, words = quantise_plain(problem)
+    params = problem.params
+    exact = {"g": 1 / form.g_scale, "h": 1 / form.h_scale, "w": 1 / form.w_scale}
+
+    def total(rows: list[int]) -> tuple[int, int, int]:
+        return tuple(sum(words[r][k] for r in rows) for k in range(3))
+
+    def score(sums: tuple[int, int, int]) -> float:
+        g, h = float(sums[0]) * exact["g"], float(sums[1]) * exact["h"]
+        return g * g / (h + params.l2)
+
+    def allowed(sums: tuple[int, int, int]) -> bool:
+        h, w = float(sums[1]) * exact["h"], float(sums[2]) * exact["w"]
+        return (
+            w >= params.min_leaf_weight
+            and h >= params.min_leaf_hessian
+            and sums[2] > 0
+            and h + params.l2 > 0
+        )
+
+    def best_split(i: int, rows: list[int]) -> tuple[float, int, int, bool] | None:
+        best = None
+        for j in drawn_features(problem, i):
+            column, n_bins = problem.columns[j], int(problem.n_bins[j])
+            has_missing = any(column[r] == MISSING for r in rows)
+            for b in range(n_bins if has_missing else n_bins - 1):
+                for missing_left in (False, True):
+                    if missing_left and (not has_missing or b == n_bins - 1):
+                        continue
+                    sides = [], []
+                    for r in rows:
+                        m = column[r] == MISSING
+                        left = missing_left if m else column[r] <= b
+                        sides[not left].append(r)
+                    left, right = total(sides[0]), total(sides[1])
+                    if not (allowed(left) and allowed(right)):
+                        continue
+                    s = score(left) + score(right)
+                    gain = s - score(total(rows))
+                    if gain > _MIN_RELATIVE_GAIN * s and (not best or gain > best[0]):
+                        to_left = missing_left if has_missing else left[2] >= right[2]
+                        best = gain, j, b, to_left
+        return best
+
+    def search(ids: list[int], nodes: list[_Node]) -> None:
+        for i in ids:
+            rows = nodes[i].rows.tolist()
+            nodes[i].weight = float(total(rows)[2]) * exact["w"]
+            if _searchable(nodes[i], params):
+                nodes[i].split = best_split(i, rows)
+
+    return _grow(problem, search)
+
+
+# The search on histograms
+
+
+def grow(problem: Problem) -> Tree:
+    """Grow a tree from integer histograms."""
+    form, q = quantise(problem)
+    n_features = len(problem.columns)
+    n_cells = int(problem.n_bins.max(initial=0)) + 1  # the last is "missing"
+    cells = np.where(problem.columns == MISSING, n_cells - 1, problem.columns)
+    cells = cells + np.arange(n_features)[:, None] * n_cells
+    unit = np.array([1 / form.g_scale, 1 / form.h_scale, 1 / form.w_scale])
+    unit = unit[:, None, None, None, None]
+
+    def search(ids: list[int], nodes: list[_Node]) -> None:
+        ids = list(ids)
+        for i in ids:
+            w = int(q[2, nodes[i].rows].sum())
+            nodes[i].weight = float(w) / form.w_scale
+        ids = [i for i in ids if _searchable(nodes[i], problem.params)]
+        if not ids:
+            return
+        sums = np.zeros((3, len(ids), n_features * n_cells), np.int64)
+        for k, i in enumerate(ids):
+            rows = nodes[i].rows
+            where = cells[:, rows].ravel()
+            for lane in range(3):
+                words = np.broadcast_to(q[lane, rows], (n_features, len(rows)))
+                np.add.at(sums[lane, k], where, words.ravel())
+        sums = sums.reshape(3, len(ids), n_features, n_cells)
+        usable = np.zeros((len(ids), n_features), bool)
+        for k, i in enumerate(ids):
+            usable[k, drawn_features(problem, i)] = True
+        for i, split in zip(ids, _scan(problem, sums, usable, unit), strict=True):
+            nodes[i].split = split
+
+    return _grow(problem, search)
+
+
+def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarray):
+    """Best split of each node from histograms (3, nodes, features, bins + 1).
+
+    The last two axes of every array here are the bin and the side of missing values
+    (0 right, 1 left), so that the first maximum is the one the tie rule asks for.
+    """
+    params = problem.params
+    missing = sums[..., -1:]
+    right_missing = np.cumsum(sums[..., :-1], axis=-1)
+    left = np.stack([right_missing, right_missing + missing], axis=-1)
+    total = sums.sum(axis=-1)[..., None, None]
+    right = total - left
+    (gl, hl, wl), (gr, hr, wr) = left * unit, right * unit
+    g, h, _ = total * unit
+    bins = np.arange(left.shape[-2])[:, None]
+    n_bins = problem.n_bins[:, None, None]
+    side = np.arange(2)
+    any_missing = missing[2][..., None] > 0
+    valid = (bins < n_bins - 1) & (any_missing | (side == 0))
+    valid = valid | ((bins == n_bins - 1) & any_missing & (side == 0))
+    valid = valid & usable[..., None, None]
+    valid &= (wl >= params.min_leaf_weight) & (wr >= params.min_leaf_weight)
+    valid &= (hl >= params.min_leaf_hessian) & (hr >= params.min_leaf_hessian)
+    valid &= (left[2] > 0) & (right[2] > 0)
+    valid &= (hl + params.l2 > 0) & (hr + params.l2 > 0)
+    with np.errstate(all="ignore"):
+        s = gl * gl / (hl + params.l2) + gr * gr / (hr + params.l2)
+        gain = s - g * g / (h + params.l2)
+        valid &= gain > _MIN_RELATIVE_GAIN * s
+    gain = np.where(valid, gain, -np.inf)
+    flat = gain.reshape(len(gain), -1)
+    if not flat.shape[1]:
+        return [None] * len(gain)
+    splits = []
+    for k, at in enumerate(flat.argmax(axis=1).tolist()):
+        if flat[k, at] == -np.inf:
+            splits.append(None)
+            continue
+        j, b, to_left = np.unravel_index(at, gain.shape[1:])
+        to_left = bool(to_left)
+        if not any_missing[k, j].any():
+            to_left = bool(left[2, k, j, b, 0] >= right[2, k, j, b, 0])
+        splits.append((float(flat[k, at]), int(j), int(b), to_left))
+    return splits
+
+
+# Use of a tree
+
+
+def apply_bins(tree: Tree, columns: np.ndarray) -> np.ndarray:
+    """Leaf of every binned row, one row at a time."""
+    ids = np.zeros(columns.shape[1], np.int32)
+    for row in range(columns.shape[1]):
+        i = 0
+        while tree.feature[i] >= 0:
+            x = columns[tree.feature[i], row]
+            left = tree.missing_left[i] if x == MISSING else x <= tree.bin[i]
+            i = int(tree.left[i]) + (0 if left else 1)
+        ids[row] = i
+    return ids
+
+
+def apply_raw(tree: Tree, x: np.ndarray) -> np.ndarray:
+    """Leaf of every row of raw values (n, f): x <= threshold goes left."""
+    ids = np.zeros(len(x), np.int32)
+    for i, j in enumerate(tree.feature.tolist()):
+        if j < 0:
+            continue
+        here = np.flatnonzero(ids == i)
+        values = x[here, j].astype(np.float64)
+        left = np.where(
+            np.isnan(values), tree.missing_left[i], values <= tree.threshold[i]
+        )
+        ids[here] = tree.left[i] + np.where(left, 0, 1)
+    return ids
