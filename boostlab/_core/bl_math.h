@@ -2,8 +2,9 @@
  *
  * Only IEEE + - * /, comparisons and integer shifts, no branch and no table, so that
  * compilers turn a loop over them into vector code, and no call of the system's
- * library, whose last bit differs between versions. Errors are below 1 ulp for bl_exp
- * and bl_log, 1.5 ulp for bl_log1p. Compiled with -ffp-contract=off everywhere.
+ * library, whose last bit differs between versions. Measured errors: at most 1.1 ulp
+ * (bl_exp), 0.9 ulp (bl_log), 1.2 ulp (bl_log1p). Compile with -ffp-contract=off, and
+ * with -fno-trapping-math for the vector code.
  *
  * The polynomials interpolate at Chebyshev nodes; relative errors of approximation are
  * 1.7e-17 (exp) and 4.8e-18 (log).
@@ -47,13 +48,12 @@ static inline double bl_power_of_two(uint64_t exponent)
     return bl_from_bits((exponent + 1023) << 52);
 }
 
-/* exp(x): infinity above 709.78, subnormals and then 0 below -708.4, NaN for NaN. */
-static inline double bl_exp(double x)
+/* exp(x) = p * 2^n; returns p and puts n, two's complement, into exponent. */
+static inline double bl_exp_parts(double x, uint64_t *exponent)
 {
-    double bounded = bl_clip(x, -746.0, 710.0);
-    double shifted = bounded * BL_LOG2_E + BL_MATH_ROUNDER;
+    double shifted = x * BL_LOG2_E + BL_MATH_ROUNDER;
     double n = shifted - BL_MATH_ROUNDER;
-    double r = (bounded - n * BL_LN2_HIGH) - n * BL_LN2_LOW;
+    double r = (x - n * BL_LN2_HIGH) - n * BL_LN2_LOW;
     double r2 = r * r, r4 = r2 * r2;
     /* (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2 */
     double q01 = 0x1.0000000000001p-1 + r * 0x1.5555555555556p-3;
@@ -62,12 +62,28 @@ static inline double bl_exp(double x)
     double q67 = 0x1.a019b905bafb1p-16 + r * 0x1.71de0da9d06acp-19;
     double q89 = 0x1.28918e390a71ep-22 + r * 0x1.af38b4925be09p-26;
     double q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
-    double p = 1.0 + (r + r2 * q);
-    /* 2^n in two factors: n reaches 1024 and -1076, beyond what one can hold. The
-     * shift is logical, which every instruction set has, hence the offset. */
-    uint64_t exponent = bl_to_bits(shifted) - bl_to_bits(BL_MATH_ROUNDER);
+    *exponent = bl_to_bits(shifted) - bl_to_bits(BL_MATH_ROUNDER);
+    return 1.0 + (r + r2 * q);
+}
+
+/* exp(x): infinity above 709.78, subnormals and then 0 below -708.4, NaN for NaN. */
+static inline double bl_exp(double x)
+{
+    uint64_t exponent;
+    double p = bl_exp_parts(bl_clip(x, -746.0, 710.0), &exponent);
+    /* Two factors: n reaches 1024 and -1076, beyond what one can hold. The shift is
+     * logical, which every instruction set has, hence the offset. */
     uint64_t half = ((exponent + 2048) >> 1) - 1024;
     return p * bl_power_of_two(half) * bl_power_of_two(exponent - half);
+}
+
+/* exp(x) with x clipped to +-500, far from overflow; NaN for NaN. The same bits as
+ * bl_exp there, faster. */
+static inline double bl_exp_clipped(double x)
+{
+    uint64_t exponent;
+    double p = bl_exp_parts(bl_clip(x, -500.0, 500.0), &exponent);
+    return p * bl_power_of_two(exponent);
 }
 
 /* log(x): -infinity at 0, NaN below 0 and for NaN, infinity at infinity. */

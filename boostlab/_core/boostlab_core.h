@@ -130,7 +130,13 @@ typedef struct {
     int64_t capacity, n_nodes;
 } bl_tree;
 
-/* Grow one tree for one output.
+/* Memory that trees of one table can share, one tree at a time: it saves the system the
+ * paging-in of fresh arrays every round. */
+typedef struct bl_workspace bl_workspace;
+bl_workspace *bl_workspace_new(void);
+void bl_workspace_free(bl_workspace *workspace);
+
+/* Grow one tree for one output, working in `workspace`.
  * gradient, hessian, weight: float64, one a row; hessian NULL where it is the weight,
  * weight NULL where all are 1. rows: ascending sample of n_sampled rows, or NULL.
  * features: mask of usable features, or NULL. borders, offsets as for bl_bin, to write
@@ -139,7 +145,8 @@ typedef struct {
 int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
             const double *weight, const int32_t *rows, int64_t n_sampled,
             const uint8_t *features, const double *borders, const int64_t *offsets,
-            const bl_params *params, bl_tree *tree, int32_t *ids, int n_threads);
+            const bl_params *params, bl_tree *tree, int32_t *ids,
+            bl_workspace *workspace, int n_threads);
 
 /* Write the leaf of every binned row. */
 int bl_apply_bins(const bl_tree *tree, const bl_bins *bins, int32_t *ids,

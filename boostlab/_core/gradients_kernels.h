@@ -28,15 +28,14 @@
 
 #include <math.h>
 
-#define BL_EXPONENT_LIMIT 500.0
-
 typedef struct {
     double gradient, hessian;
 } bl_derivative;
 
+/* The raw prediction that bl_exp_clipped sees. */
 static inline double bl_bounded(double raw)
 {
-    return bl_clip(raw, -BL_EXPONENT_LIMIT, BL_EXPONENT_LIMIT);
+    return bl_clip(raw, -500.0, 500.0);
 }
 
 /* y * log(y), 0 at 0 */
@@ -102,36 +101,34 @@ static inline double bl_term_huber(double y, double raw, double delta)
 static inline bl_derivative bl_row_poisson(double y, double raw, double param)
 {
     (void)param;
-    double mean = bl_exp(bl_bounded(raw));
+    double mean = bl_exp_clipped(raw);
     return (bl_derivative){mean - y, mean};
 }
 
 static inline double bl_term_poisson(double y, double raw, double param)
 {
     (void)param;
-    double bounded = bl_bounded(raw);
-    return (bl_y_log_y(y) - y * bounded) + (bl_exp(bounded) - y);
+    return (bl_y_log_y(y) - y * bl_bounded(raw)) + (bl_exp_clipped(raw) - y);
 }
 
 static inline bl_derivative bl_row_gamma(double y, double raw, double param)
 {
     (void)param;
-    double ratio = y * bl_exp(-bl_bounded(raw));
+    double ratio = y * bl_exp_clipped(-raw);
     return (bl_derivative){1.0 - ratio, ratio};
 }
 
 static inline double bl_term_gamma(double y, double raw, double param)
 {
     (void)param;
-    double bounded = bl_bounded(raw);
-    return (y * bl_exp(-bounded) - 1.0) + (bounded - bl_log(y));
+    return (y * bl_exp_clipped(-raw) - 1.0) + (bl_bounded(raw) - bl_log(y));
 }
 
 static inline bl_derivative bl_row_tweedie(double y, double raw, double power)
 {
     double bounded = bl_bounded(raw);
-    double slow = y * bl_exp((1.0 - power) * bounded);
-    double fast = bl_exp((2.0 - power) * bounded);
+    double slow = y * bl_exp_clipped((1.0 - power) * bounded);
+    double fast = bl_exp_clipped((2.0 - power) * bounded);
     return (bl_derivative){fast - slow, (2.0 - power) * fast + (power - 1.0) * slow};
 }
 
@@ -139,40 +136,38 @@ static inline double bl_term_tweedie(double y, double raw, double power)
 {
     double a = 1.0 - power, b = 2.0 - power, bounded = bl_bounded(raw);
     double own = bl_exp(b * bl_log(y)) / (a * b);
-    double slow = y * bl_exp(a * bounded) / a;
-    double fast = bl_exp(b * bounded) / b;
+    double slow = y * bl_exp_clipped(a * bounded) / a;
+    double fast = bl_exp_clipped(b * bounded) / b;
     return (y > 0.0 ? own : 0.0) - slow + fast;
 }
 
 static inline bl_derivative bl_row_binomial(double y, double raw, double param)
 {
     (void)param;
-    double e = bl_exp(bl_clip(-fabs(raw), -BL_EXPONENT_LIMIT, 0.0));
-    double larger = 1.0 / (1.0 + e), smaller = e * larger;
-    double p = raw > 0.0 ? larger : smaller;
-    double q = raw > 0.0 ? smaller : larger;
-    return (bl_derivative){(1.0 - y) * p - y * q, larger * smaller};
+    double odds = bl_exp_clipped(-raw);
+    double p = 1.0 / (1.0 + odds), q = odds * p;
+    return (bl_derivative){(1.0 - y) * p - y * q, p * q};
 }
 
 static inline double bl_term_binomial(double y, double raw, double param)
 {
     (void)param;
     double positive = raw > 0.0 ? raw : 0.0;
-    return (positive - y * raw) + bl_log1p(bl_exp(-fabs(raw)));
+    return (positive - y * raw) + bl_log1p(bl_exp_clipped(-fabs(raw)));
 }
 
 static inline bl_derivative bl_row_exponential(double y, double raw, double param)
 {
     (void)param;
     double sign = 2.0 * y - 1.0;
-    double e = bl_exp(-bl_bounded(sign * raw));
+    double e = bl_exp_clipped(-sign * raw);
     return (bl_derivative){-sign * e, e};
 }
 
 static inline double bl_term_exponential(double y, double raw, double param)
 {
     (void)param;
-    return bl_exp(-bl_bounded((2.0 * y - 1.0) * raw));
+    return bl_exp_clipped(-(2.0 * y - 1.0) * raw);
 }
 
 /* ---- many rows of a loss with one output ---------------------------------------- */
@@ -271,7 +266,7 @@ static inline void bl_row_maximum(const double *restrict raw, int64_t n, int64_t
 
 static inline double bl_share(double raw, double top)
 {
-    return bl_exp(bl_clip(raw - top, -BL_EXPONENT_LIMIT, 0.0));
+    return bl_exp_clipped(raw - top);
 }
 
 /* Of the sum of a row's shares, everything but one largest share, which is 1: the

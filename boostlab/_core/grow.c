@@ -28,6 +28,12 @@ typedef struct {
     bl_cell *cells;                /* histogram kept for subtraction, or NULL */
 } node_state;
 
+typedef struct {                   /* a block of rows of one leaf, and its sums */
+    int64_t begin, end;
+    int32_t id;
+    double g, h;
+} leaf_block;
+
 typedef struct {
     const bl_bins *bins;
     const double *gradient, *hessian, *weight;
@@ -48,11 +54,13 @@ typedef struct {
     uint8_t *drawn;                /* features drawn for two nodes */
     uint64_t *keys;
     bl_split *splits;              /* best of each feature, for two nodes */
+    bl_cell *totals;               /* sums of the words of each task */
+    leaf_block *blocks;
 
+    bl_workspace *workspace;
     int64_t cells_per_node;
-    bl_cell **spare;               /* free histograms */
-    int64_t n_spare, n_cells;
-    int64_t max_cells;             /* histograms that may exist */
+    int64_t n_cells;               /* histograms that exist, spare ones included */
+    int64_t max_cells;             /* beyond, nodes give theirs up after the search */
     char *scratch;                 /* per thread: words, block sums, cells */
     int64_t scratch_stride;
     int failed;
@@ -60,9 +68,61 @@ typedef struct {
 
 /* ---- memory ------------------------------------------------------------------- */
 
-static void *allocate(int64_t count, size_t size)
+struct bl_workspace {
+    char *block;                   /* all arrays of a grower but the histograms */
+    size_t size;
+    bl_cell **spare;               /* free histograms, of `cells` cells each */
+    int64_t n_spare, capacity, cells;
+};
+
+static void free_histograms(bl_workspace *workspace)
 {
-    return malloc((size_t)(count > 0 ? count : 1) * size);
+    while (workspace->n_spare)
+        free(workspace->spare[--workspace->n_spare]);
+}
+
+bl_workspace *bl_workspace_new(void)
+{
+    return calloc(1, sizeof(bl_workspace));
+}
+
+void bl_workspace_free(bl_workspace *workspace)
+{
+    if (!workspace)
+        return;
+    free_histograms(workspace);
+    free(workspace->spare);
+    free(workspace->block);
+    free(workspace);
+}
+
+/* Reserve `count` entries in the block; only measures while the block is NULL. */
+static void *reserve(char *block, size_t *used, int64_t count, size_t size)
+{
+    void *place = block ? block + *used : NULL;
+    *used += ((size_t)count * size + 63) & ~(size_t)63;
+    return place;
+}
+
+static size_t lay_out(grower *s, int64_t capacity, char *block)
+{
+    int64_t f = s->bins->n_features, n_blocks = (s->n + BL_SUM_BLOCK - 1) / BL_SUM_BLOCK;
+    int64_t n_tasks = (s->n + TASK_ROWS - 1) / TASK_ROWS;
+    size_t used = 0;
+    s->extents = reserve(block, &used, n_blocks, sizeof *s->extents);
+    s->totals = reserve(block, &used, n_tasks, sizeof *s->totals);
+    s->words = reserve(block, &used, 2 * s->bins->n_rows, sizeof *s->words);
+    s->order = reserve(block, &used, s->n, sizeof *s->order);
+    s->left = reserve(block, &used, s->n, sizeof *s->left);
+    s->right = reserve(block, &used, s->n, sizeof *s->right);
+    s->nodes = reserve(block, &used, capacity, sizeof *s->nodes);
+    s->heap = reserve(block, &used, capacity, sizeof *s->heap);
+    s->blocks = reserve(block, &used, n_blocks + capacity, sizeof *s->blocks);
+    s->drawn = reserve(block, &used, 2 * f, sizeof *s->drawn);
+    s->keys = reserve(block, &used, f, sizeof *s->keys);
+    s->splits = reserve(block, &used, 2 * f, sizeof *s->splits);
+    s->scratch = reserve(block, &used, s->n_threads, (size_t)s->scratch_stride);
+    return used;
 }
 
 static int64_t *thread_words(grower *s, int thread)
@@ -82,59 +142,46 @@ static bl_cell *thread_cells(grower *s, int thread)
 
 static int allocate_all(grower *s, int64_t capacity)
 {
-    int64_t f = s->bins->n_features, n_blocks = (s->n + BL_SUM_BLOCK - 1) / BL_SUM_BLOCK;
-    int64_t max_nodes = capacity;
-    s->cells_per_node = f * BL_STRIDE;
+    bl_workspace *workspace = s->workspace;
+    s->cells_per_node = (int64_t)s->bins->n_features * BL_STRIDE;
     s->scratch_stride = 2 * TASK_ROWS * (int64_t)sizeof(int64_t)
         + s->cells_per_node * (int64_t)(sizeof(int64_t) + sizeof(bl_cell));
     s->max_cells = HISTOGRAM_BYTES / (s->cells_per_node * (int64_t)sizeof(bl_cell));
     s->max_cells = s->max_cells < 4 ? 4 : s->max_cells;
-    s->max_cells = s->max_cells > max_nodes + 2 ? max_nodes + 2 : s->max_cells;
-    s->extents = allocate(n_blocks, sizeof *s->extents);
-    s->words = allocate(2 * s->bins->n_rows, sizeof *s->words);
-    s->order = allocate(s->n, sizeof *s->order);
-    s->left = allocate(s->n, sizeof *s->left);
-    s->right = allocate(s->n, sizeof *s->right);
-    s->nodes = allocate(max_nodes, sizeof *s->nodes);
-    s->heap = allocate(max_nodes, sizeof *s->heap);
-    s->drawn = allocate(2 * f, sizeof *s->drawn);
-    s->keys = allocate(f, sizeof *s->keys);
-    s->splits = allocate(2 * f, sizeof *s->splits);
-    s->spare = allocate(s->max_cells, sizeof *s->spare);
-    s->scratch = allocate(s->n_threads * s->scratch_stride, 1);
-    if (!s->extents || !s->words || !s->order || !s->left || !s->right || !s->nodes
-        || !s->heap || !s->drawn || !s->keys || !s->splits || !s->spare || !s->scratch)
-        return BL_NO_MEMORY;
+    if (workspace->cells != s->cells_per_node)
+        free_histograms(workspace);
+    workspace->cells = s->cells_per_node;
+    s->n_cells = workspace->n_spare;
+    size_t needed = lay_out(s, capacity, NULL);
+    if (needed > workspace->size) {
+        free(workspace->block);
+        workspace->block = malloc(needed);
+        workspace->size = workspace->block ? needed : 0;
+        if (!workspace->block)
+            return BL_NO_MEMORY;
+    }
+    lay_out(s, capacity, workspace->block);
     for (int t = 0; t < s->n_threads; t++)
         memset(thread_sums(s, t), 0, (size_t)s->cells_per_node * sizeof(int64_t));
     return BL_OK;
 }
 
-static void free_all(grower *s)
-{
-    for (int64_t i = 0; i < s->n_nodes; i++)
-        free(s->nodes[i].cells);
-    for (int64_t i = 0; i < s->n_spare; i++)
-        free(s->spare[i]);
-    free(s->extents);
-    free(s->words);
-    free(s->order);
-    free(s->left);
-    free(s->right);
-    free(s->nodes);
-    free(s->heap);
-    free(s->drawn);
-    free(s->keys);
-    free(s->splits);
-    free(s->spare);
-    free(s->scratch);
-}
-
 static bl_cell *take_cells(grower *s)
 {
-    if (s->n_spare)
-        return s->spare[--s->n_spare];
-    bl_cell *cells = allocate(s->cells_per_node, sizeof *cells);
+    bl_workspace *workspace = s->workspace;
+    if (workspace->n_spare)
+        return workspace->spare[--workspace->n_spare];
+    if (s->n_cells >= workspace->capacity) {    /* room to give every one back */
+        int64_t capacity = 2 * workspace->capacity + 64;
+        bl_cell **spare = realloc(workspace->spare, (size_t)capacity * sizeof *spare);
+        if (!spare) {
+            s->failed = 1;
+            return NULL;
+        }
+        workspace->spare = spare;
+        workspace->capacity = capacity;
+    }
+    bl_cell *cells = malloc((size_t)s->cells_per_node * sizeof *cells);
     if (!cells)
         s->failed = 1;
     else
@@ -142,17 +189,10 @@ static bl_cell *take_cells(grower *s)
     return cells;
 }
 
-/* Give a histogram back; beyond the budget it is not even kept as a spare. */
 static void drop_cells(grower *s, node_state *node)
 {
-    if (!node->cells)
-        return;
-    if (s->n_cells > s->max_cells) {
-        free(node->cells);
-        s->n_cells--;
-    } else {
-        s->spare[s->n_spare++] = node->cells;
-    }
+    if (node->cells)
+        s->workspace->spare[s->workspace->n_spare++] = node->cells;
     node->cells = NULL;
 }
 
@@ -238,6 +278,22 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
     return format;
 }
 
+/* The sum of at most TASK_ROWS words: fewer than a block, so narrow lanes hold it. */
+static bl_cell sum_words(const grower *s, const int32_t *rows, int64_t n)
+{
+    bl_cell total = {0, 0};
+    int64_t packed = 0;
+    if (s->format.wide)
+        for (int64_t i = 0; i < n; i++) {
+            total.g += s->words[2 * (int64_t)rows[i]];
+            total.hw += (uint64_t)s->words[2 * (int64_t)rows[i] + 1];
+        }
+    else
+        for (int64_t i = 0; i < n; i++)
+            packed += s->words[rows[i]];
+    return s->format.wide ? total : bl_widen(packed, &s->format);
+}
+
 static void quantize_task(void *context, int64_t task, int thread)
 {
     grower *s = context;
@@ -248,6 +304,7 @@ static void quantize_task(void *context, int64_t task, int thread)
                          &s->format, s->params->seed, s->words);
     for (int64_t i = first; i < first + n; i++)
         s->order[i] = s->rows ? s->rows[i] : (int32_t)i;
+    s->totals[task] = sum_words(s, s->order + first, n);
 }
 
 static int make_words(grower *s)
@@ -328,20 +385,30 @@ static void hist_task(void *context, int64_t task, int thread)
     grower *s = job->s;
     int64_t begin = job->begin + task * job->task_rows;
     int64_t end = begin + job->task_rows < job->end ? begin + job->task_rows : job->end;
-    bl_cell *cells = job->cells;
-    if (!cells) {
-        cells = thread_cells(s, thread);
-        if (!job->used[thread])
-            memset(cells, 0, (size_t)s->cells_per_node * sizeof *cells);
-        job->used[thread] = 1;
-    }
+    bl_cell *cells = job->cells ? job->cells : thread_cells(s, thread);
+    int add = job->used[thread];
+    job->used[thread] = 1;
+    if (s->format.wide && !add)
+        memset(cells, 0, (size_t)s->cells_per_node * sizeof *cells);
     for (int64_t at = begin; at < end; at += TASK_ROWS)
         hist_piece(s, at, at + TASK_ROWS < end ? at + TASK_ROWS : end, thread, cells);
     if (!s->format.wide)
         for (int32_t f = 0; f < s->bins->n_features; f++)
             s->kernels->flush(thread_sums(s, thread) + (int64_t)f * BL_STRIDE,
-                              s->bins->n_bins[f], &s->format,
+                              s->bins->n_bins[f], &s->format, add,
                               cells + (int64_t)f * BL_STRIDE);
+}
+
+/* Cells in use of a feature: its value bins, and the one of missing values. */
+static inline __attribute__((always_inline)) void add_cells(
+    bl_cell *restrict out, const bl_cell *restrict in, int32_t n_bins, int64_t sign)
+{
+    for (int32_t b = 0; b < n_bins; b++) {
+        out[b].g += sign * in[b].g;
+        out[b].hw += (uint64_t)sign * in[b].hw;
+    }
+    out[BL_MISSING].g += sign * in[BL_MISSING].g;
+    out[BL_MISSING].hw += (uint64_t)sign * in[BL_MISSING].hw;
 }
 
 static void merge_task(void *context, int64_t f, int thread)
@@ -351,15 +418,9 @@ static void merge_task(void *context, int64_t f, int thread)
     bl_cell *out = job->cells + f * BL_STRIDE;
     (void)thread;
     memset(out, 0, BL_STRIDE * sizeof *out);
-    for (int t = 0; t < s->n_threads; t++) {
-        if (!job->used[t])
-            continue;
-        const bl_cell *in = thread_cells(s, t) + f * BL_STRIDE;
-        for (int b = 0; b <= BL_MISSING; b++) {
-            out[b].g += in[b].g;
-            out[b].hw += in[b].hw;
-        }
-    }
+    for (int t = 0; t < s->n_threads; t++)
+        if (job->used[t])
+            add_cells(out, thread_cells(s, t) + f * BL_STRIDE, s->bins->n_bins[f], 1);
 }
 
 static void build_histogram(grower *s, const node_state *node, bl_cell *cells)
@@ -374,7 +435,6 @@ static void build_histogram(grower *s, const node_state *node, bl_cell *cells)
         job.task_rows = share < job.task_rows ? share : job.task_rows;
     }
     if (threads == 1) {
-        memset(cells, 0, (size_t)s->cells_per_node * sizeof *cells);
         for (int64_t t = 0; t * job.task_rows < n; t++)
             hist_task(&job, t, 0);
         return;
@@ -387,10 +447,9 @@ static void build_histogram(grower *s, const node_state *node, bl_cell *cells)
 
 static void subtract(const grower *s, bl_cell *parent, const bl_cell *child)
 {
-    for (int64_t i = 0; i < s->cells_per_node; i++) {
-        parent[i].g -= child[i].g;
-        parent[i].hw -= child[i].hw;
-    }
+    for (int32_t f = 0; f < s->bins->n_features; f++)
+        add_cells(parent + (int64_t)f * BL_STRIDE, child + (int64_t)f * BL_STRIDE,
+                  s->bins->n_bins[f], -1);
 }
 
 /* ---- split scan --------------------------------------------------------------- */
@@ -506,8 +565,8 @@ static void search(grower *s, const int32_t *ids, int count)
         }
         if (node->feature >= 0)
             push(s, ids[c]);
-        if (node->feature < 0 || s->n_cells > s->max_cells)
-            drop_cells(s, node);
+        if (node->feature < 0 || s->n_cells - s->workspace->n_spare > s->max_cells)
+            drop_cells(s, node);    /* its children will be built, not subtracted */
     }
 }
 
@@ -672,34 +731,15 @@ static void search_children(grower *s, int32_t id, int32_t left_id)
         search(s, ids, count);
 }
 
-static void sum_root(grower *s, bl_cell *total)
-{
-    for (int64_t i = 0; i < s->n; i++) {
-        int64_t row = s->order[i];
-        bl_cell word;
-        if (s->format.wide) {
-            word.g = s->words[2 * row];
-            word.hw = (uint64_t)s->words[2 * row + 1];
-        } else {
-            int64_t packed = s->words[row];
-            uint64_t low = (uint64_t)packed & (((uint64_t)1 << s->format.g_shift) - 1);
-            uint64_t mask = ((uint64_t)1 << s->format.h_shift) - 1;
-            word.g = packed >> s->format.g_shift;
-            word.hw = low;
-            if (s->format.has_hessian)
-                word.hw = (low >> s->format.h_shift) << s->format.w_bits | (low & mask);
-        }
-        total->g += word.g;
-        total->hw += word.hw;
-    }
-}
-
 static int grow_nodes(grower *s, bl_tree *tree, const double *borders,
                       const int64_t *offsets)
 {
     node_state root = {.begin = 0, .end = s->n};
     int32_t root_id = 0, n_leaves = 1;
-    sum_root(s, &root.total);
+    for (int64_t t = 0; t * TASK_ROWS < s->n; t++) {
+        root.total.g += s->totals[t].g;
+        root.total.hw += s->totals[t].hw;
+    }
     new_node(s, tree, root);
     if (s->params->max_leaves > 1 && searchable(s, s->nodes)) {
         s->nodes[0].cells = take_cells(s);
@@ -725,14 +765,7 @@ static int grow_nodes(grower *s, bl_tree *tree, const double *borders,
 /* ---- leaves ------------------------------------------------------------------- */
 
 typedef struct {
-    int64_t begin, end;
-    int32_t id;
-    double g, h;
-} leaf_block;
-
-typedef struct {
     grower *s;
-    leaf_block *blocks;
     int64_t n_blocks;
     int32_t *ids;
 } leaf_job;
@@ -744,7 +777,7 @@ static void leaf_task(void *context, int64_t group, int thread)
     int64_t last = (group + 1) * 8 < job->n_blocks ? (group + 1) * 8 : job->n_blocks;
     (void)thread;
     for (int64_t b = group * 8; b < last; b++) {
-        leaf_block *block = job->blocks + b;
+        leaf_block *block = s->blocks + b;
         s->kernels->sum_block(s->gradient, s->hessian, s->weight,
                               s->order + block->begin, block->end - block->begin,
                               &block->g, &block->h);
@@ -753,53 +786,50 @@ static void leaf_task(void *context, int64_t group, int thread)
     }
 }
 
-static int fit_leaves(grower *s, bl_tree *tree, int32_t *ids)
+static void fit_leaves(grower *s, bl_tree *tree, int32_t *ids)
 {
     int64_t n_blocks = 0, b = 0;
-    leaf_job job = {.s = s, .ids = ids};
-    job.blocks = allocate(s->n / BL_SUM_BLOCK + tree->n_nodes, sizeof *job.blocks);
-    if (!job.blocks)
-        return BL_NO_MEMORY;
     for (int32_t id = 0; id < tree->n_nodes; id++)
         for (int64_t at = s->nodes[id].begin;
              tree->left[id] < 0 && at < s->nodes[id].end; at += BL_SUM_BLOCK) {
             int64_t end = at + BL_SUM_BLOCK;
             end = end < s->nodes[id].end ? end : s->nodes[id].end;
-            job.blocks[n_blocks++] = (leaf_block){.begin = at, .end = end, .id = id};
+            s->blocks[n_blocks++] = (leaf_block){.begin = at, .end = end, .id = id};
         }
-    job.n_blocks = n_blocks;
+    leaf_job job = {s, n_blocks, ids};
     bl_parallel_for(leaf_task, &job, (n_blocks + 7) / 8, s->n_threads);
     while (b < n_blocks) {
-        int32_t id = job.blocks[b].id;
+        int32_t id = s->blocks[b].id;
         double g = 0.0, h = 0.0;
-        for (; b < n_blocks && job.blocks[b].id == id; b++) {
-            g += job.blocks[b].g;
-            h += job.blocks[b].h;
+        for (; b < n_blocks && s->blocks[b].id == id; b++) {
+            g += s->blocks[b].g;
+            h += s->blocks[b].h;
         }
         double denominator = h + s->params->l2;
         tree->value[id] = denominator > 0 ? -g / denominator : 0.0;
     }
-    free(job.blocks);
-    return BL_OK;
 }
 
 int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
             const double *weight, const int32_t *rows, int64_t n_sampled,
             const uint8_t *features, const double *borders, const int64_t *offsets,
-            const bl_params *params, bl_tree *tree, int32_t *ids, int n_threads)
+            const bl_params *params, bl_tree *tree, int32_t *ids,
+            bl_workspace *workspace, int n_threads)
 {
     grower s = {.bins = bins, .gradient = gradient, .hessian = hessian,
                 .weight = weight, .rows = rows, .n = rows ? n_sampled : bins->n_rows,
                 .features = features, .params = params, .kernels = bl_cpu(),
+                .workspace = workspace,
                 .n_threads = n_threads < 1 ? 1 : n_threads > 256 ? 256 : n_threads};
     int status = allocate_all(&s, tree->capacity);
     if (status == BL_OK)
         status = make_words(&s);
     if (status == BL_OK)
         status = grow_nodes(&s, tree, borders, offsets);
+    for (int64_t i = 0; i < s.n_nodes; i++)
+        drop_cells(&s, s.nodes + i);
     if (status == BL_OK)
-        status = fit_leaves(&s, tree, ids);
-    free_all(&s);
+        fit_leaves(&s, tree, ids);
     if (status == BL_OK && s.n < bins->n_rows)
         status = bl_apply_bins(tree, bins, ids, n_threads);
     return status;

@@ -112,32 +112,23 @@ static void bl_hist_wide(const uint8_t *tile, const int32_t *rows, int64_t n,
     }
 }
 
-static inline bl_cell bl_widen(int64_t word, const bl_format *format)
-{
-    bl_cell cell;
-    uint64_t low = (uint64_t)word & (((uint64_t)1 << format->g_shift) - 1);
-    cell.g = word >> format->g_shift;
-    if (format->has_hessian) {
-        uint64_t h = low >> format->h_shift;
-        uint64_t w = low & (((uint64_t)1 << format->h_shift) - 1);
-        cell.hw = h << format->w_bits | w;
-    } else {
-        cell.hw = low;
-    }
-    return cell;
-}
-
-static void bl_flush(int64_t *sums, int32_t n_bins, const bl_format *format,
+static void bl_flush(int64_t *sums, int32_t n_bins, const bl_format *format, int add,
                      bl_cell *cells)
 {
-    for (int32_t b = 0; b < n_bins; b++) {
-        bl_cell cell = bl_widen(sums[b], format);
-        cells[b].g += cell.g;
-        cells[b].hw += cell.hw;
-    }
     bl_cell missing = bl_widen(sums[BL_MISSING], format);
-    cells[BL_MISSING].g += missing.g;
-    cells[BL_MISSING].hw += missing.hw;
+    if (add) {
+        for (int32_t b = 0; b < n_bins; b++) {
+            bl_cell cell = bl_widen(sums[b], format);
+            cells[b].g += cell.g;
+            cells[b].hw += cell.hw;
+        }
+        missing.g += cells[BL_MISSING].g;
+        missing.hw += cells[BL_MISSING].hw;
+    } else {
+        for (int32_t b = 0; b < n_bins; b++)
+            cells[b] = bl_widen(sums[b], format);
+    }
+    cells[BL_MISSING] = missing;
     memset(sums, 0, (size_t)n_bins * sizeof *sums);
     sums[BL_MISSING] = 0;
 }

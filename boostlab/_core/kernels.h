@@ -27,6 +27,22 @@ typedef struct {
     uint64_t hw;
 } bl_cell;
 
+/* The cell that a narrow word, or a sum of them, stands for. */
+static inline bl_cell bl_widen(int64_t word, const bl_format *format)
+{
+    bl_cell cell;
+    uint64_t low = (uint64_t)word & (((uint64_t)1 << format->g_shift) - 1);
+    cell.g = word >> format->g_shift;
+    if (format->has_hessian) {
+        uint64_t h = low >> format->h_shift;
+        uint64_t w = low & (((uint64_t)1 << format->h_shift) - 1);
+        cell.hw = h << format->w_bits | w;
+    } else {
+        cell.hw = low;
+    }
+    return cell;
+}
+
 typedef struct {
     double gain;
     int32_t bin;               /* -1: no valid split */
@@ -74,8 +90,8 @@ struct bl_kernels {
     void (*hist_wide)(const uint8_t *tile, const int32_t *rows, int64_t n,
                       const int64_t *words, int32_t n_features, bl_cell *cells);
 
-    /* Widen block sums of one feature into cells, and clear them. */
-    void (*flush)(int64_t *sums, int32_t n_bins, const bl_format *format,
+    /* Widen block sums of one feature into cells, or add them, and clear them. */
+    void (*flush)(int64_t *sums, int32_t n_bins, const bl_format *format, int add,
                   bl_cell *cells);
 
     /* Blocked sums of g and h (h NULL: w; w NULL: 1) over n <= BL_SUM_BLOCK rows. */

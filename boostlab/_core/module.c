@@ -10,6 +10,7 @@
 #include <Python.h>
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -408,11 +409,46 @@ static int border_count_matches(const bl_bins *bins, const int64_t *offsets)
     return 1;
 }
 
+#define WORKSPACE "boostlab._core.workspace"
+
+/* A second call while the workspace is in use takes memory of its own. */
+typedef struct {
+    bl_workspace *memory;
+    atomic_int in_use;
+} workspace_box;
+
+static void destroy_workspace(PyObject *capsule)
+{
+    workspace_box *box = PyCapsule_GetPointer(capsule, WORKSPACE);
+    if (box)
+        bl_workspace_free(box->memory);
+    free(box);
+}
+
+static PyObject *core_workspace(PyObject *self, PyObject *args)
+{
+    workspace_box *box = calloc(1, sizeof *box);
+    PyObject *capsule = NULL;
+    (void)self;
+    (void)args;
+    if (box && (box->memory = bl_workspace_new()))
+        capsule = PyCapsule_New(box, WORKSPACE, destroy_workspace);
+    else
+        PyErr_NoMemory();
+    if (!capsule && box) {
+        bl_workspace_free(box->memory);
+        free(box);
+    }
+    return capsule;
+}
+
 static PyObject *core_grow(PyObject *self, PyObject *args)
 {
     PyObject *columns, *tiles, *n_bins, *gradient, *hessian, *weight, *rows, *features;
-    PyObject *borders, *offsets, *out[8], *ids_out;
+    PyObject *borders, *offsets, *out[8], *ids_out, *capsule;
     buffers held = {.count = 0};
+    workspace_box *box = NULL;
+    bl_workspace *memory = NULL;
     bl_bins bins;
     bl_params params;
     bl_tree tree = {0};
@@ -421,19 +457,22 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
     int64_t *starts;
     uint8_t *mask;
     Py_ssize_t n_sampled = 0, n_edges;
-    unsigned long long seed;
+    PyObject *seed;
     int n_threads, status = BL_OK, ready = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOiidddiiKOOOOOOOOOi:grow", &columns, &tiles,
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOiidddiiOOOOOOOOOOOi:grow", &columns, &tiles,
                           &n_bins, &gradient, &hessian, &weight, &rows, &features,
                           &borders, &offsets, &params.max_leaves, &params.max_depth,
                           &params.min_leaf_weight, &params.min_leaf_hessian, &params.l2,
                           &params.depth_wise, &params.n_node_features, &seed, &out[0],
                           &out[1], &out[2], &out[3], &out[4], &out[5], &out[6], &out[7],
-                          &ids_out, &n_threads)
-        || !check_threads(n_threads))
+                          &ids_out, &capsule, &n_threads)
+        || !check_threads(n_threads)
+        || (capsule != Py_None && !(box = PyCapsule_GetPointer(capsule, WORKSPACE))))
         return NULL;
-    params.seed = seed;
+    params.seed = PyLong_AsUnsignedLongLong(seed);
+    if (PyErr_Occurred())
+        return NULL;
     params.max_depth = params.max_depth == -1 ? INT32_MAX : params.max_depth;
     if (check_params(&params) && grow_bins(&held, columns, tiles, n_bins, &bins)
         && (g = vector(&held, gradient, "gradient", F64, bins.n_rows, READ))
@@ -460,9 +499,16 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
         && (tree.missing_left =
                 vector(&held, out[7], "missing_left", U8, tree.capacity, WRITE))
         && (ids = vector(&held, ids_out, "ids", I32, bins.n_rows, WRITE))) {
+        int shared = box && atomic_exchange(&box->in_use, 1) == 0;
         Py_BEGIN_ALLOW_THREADS
-        status = bl_grow(&bins, g, h, w, sample, n_sampled, mask, edges, starts, &params,
-                         &tree, ids, n_threads);
+        memory = shared ? box->memory : bl_workspace_new();
+        status = memory ? bl_grow(&bins, g, h, w, sample, n_sampled, mask, edges, starts,
+                                  &params, &tree, ids, memory, n_threads)
+                        : BL_NO_MEMORY;
+        if (shared)
+            atomic_store(&box->in_use, 0);
+        else
+            bl_workspace_free(memory);
         Py_END_ALLOW_THREADS
         ready = 1;
     } else if (!PyErr_Occurred()) {
@@ -474,19 +520,34 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
     return status == BL_OK ? PyLong_FromLongLong(tree.n_nodes) : status_error(status);
 }
 
-/* Children follow their parent and stay inside the tree: walks end. */
+/* Every node but the root has one parent, before it: walks end, and rows stay apart. */
 static int check_links(const int32_t *feature, const int32_t *left, int64_t n_nodes,
                        int64_t n_features)
 {
-    for (int64_t i = 0; i < n_nodes; i++) {
+    uint8_t *has_parent = calloc((size_t)n_nodes, 1);
+    int64_t n_children = 0;
+    if (!has_parent) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    for (int64_t i = 0; i < n_nodes && !PyErr_Occurred(); i++) {
         if (left[i] < 0)
             continue;
         if (left[i] <= i || left[i] + (int64_t)1 >= n_nodes)
-            return fail("a tree links to a node outside itself or before its parent");
-        if (feature[i] < 0 || feature[i] >= n_features)
-            return fail("a tree splits on a feature that the table does not have");
+            fail("a tree links to a node outside itself or before its parent");
+        else if (feature[i] < 0 || feature[i] >= n_features)
+            fail("a tree splits on a feature that the table does not have");
+        else if (has_parent[left[i]] || has_parent[left[i] + 1])
+            fail("a node of a tree has two parents");
+        else {
+            has_parent[left[i]] = has_parent[left[i] + 1] = 1;
+            n_children += 2;
+        }
     }
-    return 1;
+    free(has_parent);
+    if (!PyErr_Occurred() && n_children != n_nodes - 1)
+        fail("a node of a tree has no parent");
+    return !PyErr_Occurred();
 }
 
 static PyObject *core_apply_bins(PyObject *self, PyObject *args)
@@ -819,6 +880,7 @@ static PyMethodDef methods[] = {
      "derivatives(loss, y, raw, weight, param, gradient, hessian, n_threads)"},
     {"loss_sum", core_loss_sum, METH_VARARGS,
      "loss_sum(loss, y, raw, weight, param, n_threads) -> float"},
+    {"workspace", core_workspace, METH_NOARGS, "workspace() -> capsule"},
     {"grow", core_grow, METH_VARARGS, "grow(...) -> int; see boostlab_core.h"},
     {"apply_bins", core_apply_bins, METH_VARARGS,
      "apply_bins(columns, feature, left, bin, missing_left, ids, n_threads)"},

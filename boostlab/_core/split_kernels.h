@@ -58,9 +58,15 @@ static inline __attribute__((always_inline)) void bl_gains(
 static inline void bl_take_best(const double *gains, int32_t n, int64_t *left_g,
                                 uint64_t *left_hw, int missing_left, bl_split *best)
 {
-    double top = -1.0;
-    for (int32_t b = 0; b < n; b++)
-        top = gains[b] > top ? gains[b] : top;
+    double lanes[8] = {-1, -1, -1, -1, -1, -1, -1, -1}, top = -1.0;
+    int32_t whole = n & ~7;
+    for (int32_t b = 0; b < whole; b += 8)    /* eight maxima: no chain of compares */
+        for (int j = 0; j < 8; j++)
+            lanes[j] = gains[b + j] > lanes[j] ? gains[b + j] : lanes[j];
+    for (int32_t b = whole; b < n; b++)
+        lanes[b - whole] = gains[b] > lanes[b - whole] ? gains[b] : lanes[b - whole];
+    for (int j = 0; j < 8; j++)
+        top = lanes[j] > top ? lanes[j] : top;
     if (!(top > 0.0))
         return;
     int32_t b = 0;

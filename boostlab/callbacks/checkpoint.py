@@ -53,6 +53,7 @@ class Checkpoint(BaseMonitor):
         self.every = every
 
     _monitors: Sequence[Monitor] = ()
+    _last: Any = None
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters can be used."""
@@ -75,7 +76,7 @@ class Checkpoint(BaseMonitor):
             If the file is of another fit, damaged, or no checkpoint.
         """
         self.validate()
-        self._outer_error = sys.exception()
+        self._outer_error, self._last = sys.exception(), None
         self._fingerprint = fingerprint(run)
         self._written = -1
         self.resumed_from_ = None
@@ -98,7 +99,7 @@ class Checkpoint(BaseMonitor):
         then replayed. What pieces carry cannot be replayed, and the file stays as the
         last regular write left it.
         """
-        if self._last[0].n_rounds == self._written:
+        if self._last is None or self._last[0].n_rounds == self._written:
             return
         if sys.exception() is self._outer_error:
             self._write(run, self._raw_predictions(run))
@@ -155,6 +156,11 @@ class Checkpoint(BaseMonitor):
             _carried_from_parts(run, data["carried"], part(groups, "carried"))
             rng = generator_from(data["generator"])
             best = _best_from_parts(data["best"], part(groups, "best"), ensemble)
+            if ensemble.n_rounds > run.n_rounds:
+                raise ValueError(
+                    f"it holds {ensemble.n_rounds} rounds, more than the "
+                    f"{run.n_rounds} asked for; ask for more, or give another path"
+                )
         for state in run.state.parts():
             state.rng, state.baseline = rng, ensemble.baseline
         run.ensemble, run.best = ensemble, best

@@ -31,6 +31,7 @@ class Progress(BaseMonitor):
         self.logger = logger
 
     _losses: Losses | None = None
+    _log: logging.Logger | None = None
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless `every` is a positive integer."""
@@ -43,6 +44,7 @@ class Progress(BaseMonitor):
 
     def begin(self, run: Run) -> None:
         """Start the clock, and make the lines visible if nobody listens."""
+        self._log = None
         self.validate()
         self._losses = self._losses or Losses()
         self._losses.forget()
@@ -66,6 +68,8 @@ class Progress(BaseMonitor):
 
     def end(self, run: Run) -> None:
         """Log how many rounds there were, and leave logging as it was."""
+        if self._log is None:
+            return
         done, seconds = run.ensemble.n_rounds, time.perf_counter() - self._start
         self._log.info("ended after %d rounds, %.1f s spent", done, seconds)
         if self._handler is not None:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from boostlab.checks import check_number
 from boostlab.data.table import Table
 from boostlab.pieces import Piece
+from boostlab.protocols import Contribution
 from boostlab.registry import register
-from boostlab.state import Contribution, Dense, State, Target
+from boostlab.state import Dense, State, Target
 
 Array = NDArray[np.float64]
 
@@ -84,11 +85,8 @@ class Linear(Piece):
         """
         scaling, columns = target.table.view(Standardized())
         used = scaling.columns_of(target.features)
-        if target.rows is None and target.features is None:
-            z = columns
-        else:
-            rows = slice(None) if target.rows is None else target.rows[:, None]
-            z = columns[rows, used]
+        z = columns if target.rows is None else columns[target.rows]
+        z = z if target.features is None else z[:, used]
         step, weight = target.newton()
         slopes = np.zeros((columns.shape[1], target.n_outputs))
         intercept = np.zeros(target.n_outputs)
@@ -257,12 +255,11 @@ class Scaling:
         coef = slopes[:n_features] / self.scale[:, None]
         missing_coef = np.zeros_like(coef)
         missing_coef[self.marked] = slopes[n_features:] / deviation[:, None]
-        constant = (
-            intercept - self.mean @ coef - (share @ missing_coef[self.marked])
-        )
+        # Where nothing is missing and every feature is at its mean.
+        at_mean = intercept - share @ missing_coef[self.marked]
         used = np.flatnonzero((coef != 0).any(axis=1) | (missing_coef != 0).any(axis=1))
         return LinearModel(
-            used, self.mean[used], coef[used], missing_coef[used], constant
+            used, self.mean[used], coef[used], missing_coef[used], at_mean
         )
 
 
@@ -271,22 +268,25 @@ class Scaling:
 class LinearModel:
     """A linear function of the features, with a constant for each missing value.
 
+    The outputs are ``intercept + sum_j coef_j (x_j - center_j)``, with
+    ``missing_coef_j`` in place of the term of a missing ``x_j``.
+
     Parameters
     ----------
     features : ndarray of shape (p,), int64
         The features that count, ascending.
-    fill : ndarray of shape (p,)
-        What stands for a missing value of each.
+    center : ndarray of shape (p,)
+        Mean of each on the training rows.
     coef : ndarray of shape (p, K)
         Change of the outputs by one unit of a feature.
     missing_coef : ndarray of shape (p, K)
         Change of the outputs where a feature is missing.
     intercept : ndarray of shape (K,)
-        The outputs where all features are 0.
+        The outputs where every feature is at its center.
     """
 
     features: NDArray[np.int64]
-    fill: Array
+    center: Array
     coef: Array
     missing_coef: Array
     intercept: Array
@@ -299,9 +299,10 @@ class LinearModel:
         ValueError
             If an output is not finite, as after infinite values of a feature.
         """
-        x = np.asarray(state.table.numeric)[:, self.features].astype(float)
+        x = state.table.numeric[:, self.features] - self.center
         missing = np.isnan(x)
-        outputs = np.where(missing, self.fill, x) @ self.coef
+        x[missing] = 0.0
+        outputs = x @ self.coef
         outputs += missing @ self.missing_coef
         outputs += self.intercept
         if not np.isfinite(outputs).all():
@@ -330,10 +331,10 @@ class LinearModel:
         sound = (
             model.features.dtype.kind == "i"
             and all(arrays[name].dtype == np.float64 for name in floats)
-            and model.features.ndim == model.fill.ndim == model.intercept.ndim == 1
+            and model.features.ndim == model.center.ndim == model.intercept.ndim == 1
             and model.coef.shape == (len(model.features), len(model.intercept))
             and model.missing_coef.shape == model.coef.shape
-            and model.fill.shape == model.features.shape
+            and model.center.shape == model.features.shape
             and (np.diff(model.features) > 0).all()
             and (model.features >= 0).all()
             and all(np.isfinite(arrays[name]).all() for name in floats)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
+from boostlab.checks import check_number
 from boostlab.data.binning import BinnedTable, Bins, Borders
 from boostlab.learners.tree_check import check_forest_arrays
 from boostlab.parallel import n_threads
@@ -83,6 +84,26 @@ class Tree(Piece):
         self.max_features = max_features
         self.growth = growth
 
+    def validate(self) -> None:
+        """Check the parameters; see :meth:`boostlab.pieces.Piece.validate`."""
+        if self.max_leaf_nodes is not None:
+            check_number("max_leaf_nodes", self.max_leaf_nodes, at_least=2, integer=True)
+        if self.max_depth is not None:
+            check_number("max_depth", self.max_depth, at_least=1, integer=True)
+        if not isinstance(self.min_samples_leaf, str):
+            check_number("min_samples_leaf", self.min_samples_leaf, at_least=0)
+        elif self.min_samples_leaf != "auto":
+            raise ValueError(
+                f"min_samples_leaf is {self.min_samples_leaf!r}; give a number or "
+                "'auto'."
+            )
+        check_number("min_hessian", self.min_hessian, at_least=0)
+        check_number("l2_regularization", self.l2_regularization, at_least=0)
+        check_number("max_bins", self.max_bins, at_least=2, at_most=255, integer=True)
+        check_number("max_features", self.max_features, above=0, at_most=1)
+        if self.growth not in ("leaf", "depth"):
+            raise ValueError(f"growth is {self.growth!r}; give 'leaf' or 'depth'.")
+
     def fit(self, target: Target, state: State) -> tuple[Trees, Cells]:
         """Grow one tree an output; see :class:`boostlab.protocols.WeakLearner`."""
         view = Bins(self.max_bins)
@@ -137,6 +158,7 @@ class Tree(Piece):
             seed,
             *arrays.outputs(),
             ids,
+            binned.workspace,
             n_threads(),
         )
         return arrays.head(n_nodes)
@@ -317,7 +339,9 @@ class Trees:
     def fuse(rounds: Sequence[Round]) -> FusedTrees:
         """Return all rounds as one predictor."""
         hypotheses = [done.hypothesis for done in rounds]
-        values = [scaled_cells(h.cell_values, r.size) for h, r in zip(hypotheses, rounds)]
+        values = [
+            scaled_cells(h.cell_values, r.size) for h, r in zip(hypotheses, rounds)
+        ]
         return FusedTrees(_forest(hypotheses, values))
 
     @staticmethod

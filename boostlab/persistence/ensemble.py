@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -140,9 +141,9 @@ def _kind(size: Any, n_outputs: int) -> int:
     if isinstance(size, CellValues):
         if all(np.ndim(values) == 2 for values in size.values):
             return _CELLS
-    elif np.ndim(size) == 0 and np.isreal(size):
+    elif isinstance(size, Real):
         return _NUMBER
-    elif np.shape(size) == (n_outputs,):
+    elif np.shape(size) == (n_outputs,) and np.asarray(size).dtype.kind in "iuf":
         return _VECTOR
     raise TypeError(
         f"A round has a size of type {type(size).__name__}, which a model file cannot "
@@ -159,10 +160,10 @@ def _sizes_from_arrays(arrays: Arrays, n_rounds: int, n_outputs: int) -> list[An
     numbers = take(arrays, "number", np.float64, (int(counts[_NUMBER]),))
     vectors = take(arrays, "vector", np.float64, (int(counts[_VECTOR]), n_outputs))
     cells = _cells(arrays, int(counts[_CELLS]))
-    if len(arrays) > 6 or not (
-        np.isfinite(numbers).all() and np.isfinite(vectors).all()
-    ):
-        raise ValueError("the sizes of the rounds are not finite, or have extra arrays")
+    if not (np.isfinite(numbers).all() and np.isfinite(vectors).all()):
+        raise ValueError("the sizes of the rounds are not finite")
+    if len(arrays) > len(_SIZE_ARRAYS):
+        raise ValueError(f"the sizes of the rounds have arrays beyond {_SIZE_ARRAYS}")
     sources = [iter(numbers.tolist()), iter(vectors.copy()), iter(cells)]
     return [next(sources[kind]) for kind in kinds.tolist()]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -190,7 +192,10 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
     path = method.path(family)
     if path is None:
         raise MethodUnavailable(f"It has no class for {family}.")
-    import_class(path)
+    try:
+        import_class(path)
+    except AttributeError as error:
+        raise MethodUnavailable(f"The class {path} does not exist.") from error
     params = method.defaults | method.by_family.get(family, {})
     params |= spec.params | spec.by_family.get(family, {})
     return ResolvedMethod(
@@ -277,9 +282,13 @@ def _code_digest(file: Path) -> str:
             for found in root.rglob(kind)
             if root / "sweeps" not in found.parents
         ]
+        # An editable install keeps the compiled core somewhere else.
+        core = importlib.util.find_spec(f"{root.name}._core")
+        if core is not None and core.origin and Path(core.origin) not in files:
+            files.append(Path(core.origin))
     digest = hashlib.sha256()
-    for found in sorted(files):
-        digest.update(found.relative_to(file.parent).as_posix().encode())
+    for found in sorted(files, key=lambda f: (f.name, str(f))):
+        digest.update(f"{found.parent.name}/{found.name}\0".encode())
         digest.update(found.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -353,25 +362,22 @@ def _mistakes_of_params(
 def _is_first(spec: MethodSpec, family: str) -> bool:
     """Whether common parameters are to be checked for this family, so once only."""
     method = _method(spec)
-    return family == next(f for f in FAMILIES if method.path(f))
+    return family == next((f for f in FAMILIES if method.path(f)), None)
 
 
 def _is_near(name: str, known: set[str]) -> bool:
-    import difflib
-
     return bool(difflib.get_close_matches(name, known, n=1, cutoff=0.85))
 
 
 def _parameters(cls: type) -> tuple[set[str], bool]:
     """Return the parameters of a class, and whether it takes any others."""
     known: set[str] = set()
-    is_open = False
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):
             continue
         own = inspect.signature(base.__init__).parameters.values()
         known |= {p.name for p in own if p.kind is not p.VAR_KEYWORD}
+        # Keywords that a class does not name go on to its base.
         if not any(p.kind is p.VAR_KEYWORD for p in own):
-            return known - {"self"}, is_open
-        is_open = True
-    return known - {"self"}, is_open
+            return known - {"self"}, False
+    return known - {"self"}, True

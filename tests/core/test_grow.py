@@ -97,14 +97,15 @@ def test_missing_to_the_heavier_child_where_there_is_none(tier):
 
 
 def test_best_leaf_first_against_level_by_level(tier):
-    """The strong split is deep; best-first finds it, level by level does not."""
+    """Of the root's children the right one gains more, the left one comes first."""
     x = np.repeat(np.arange(4.0), 4)[:, None]
-    g = np.repeat([0.0, 1.0, 3.0, 7.0], 4)
-    g[:2] += 0.5
+    g = np.repeat([0.0, 1.0, 10.0, 14.0], 4)
     best = core_calls.grow(make(x, g, max_leaves=3))
-    level = core_calls.grow(make(x, g, max_leaves=4, depth_wise=True))
-    assert best.feature.tolist() == [0, 0, -1, -1, -1]
-    assert level.feature.tolist() == [0, 0, 0, -1, -1, -1, -1]
+    level = core_calls.grow(make(x, g, max_leaves=3, depth_wise=True))
+    assert best.feature.tolist() == [0, -1, 0, -1, -1]
+    assert level.feature.tolist() == [0, 0, -1, -1, -1]
+    assert best.gain[2] == 32.0
+    assert level.gain[1] == 2.0
 
 
 @pytest.mark.parametrize(

@@ -206,18 +206,16 @@ def test_without_a_budget_order_of_growth_is_irrelevant():
 
 
 def test_dithered_sums_are_unbiased():
-    """Small integers, many seeds: the mean gain is near the exact one."""
-    rng = np.random.default_rng(0)
+    """Gradients under half a unit, which rounding to nearest would lose entirely."""
     n = 3000
     x = (np.arange(n) % 2).astype(float)[:, None]
-    g = rng.standard_normal(n) * 0.01 + 0.002 * x[:, 0]
-    g[0] = 3.0
-    w = np.ones(n)
+    g = 1e-6 * (1 + x[:, 0])
+    g[[0, 2]] = 3.0, -3.0  # the greatest of 19 bits: a unit is 5.7e-6
     sums = [g[x[:, 0] == side].sum() for side in (0, 1)]
     exact = sum(s * s for s in sums) / (n / 2) - g.sum() ** 2 / n
     gains = [
-        core_calls.grow(make(x, g, w, max_leaves=2, seed=seed)).gain[0]
-        for seed in range(40)
+        core_calls.grow(make(x, g, np.ones(n), max_leaves=2, seed=seed)).gain[0]
+        for seed in range(60)
     ]
     assert np.std(gains) > 0
-    assert np.mean(gains) == pytest.approx(exact, rel=1e-3)
+    assert np.mean(gains) == pytest.approx(exact, rel=0.1)

@@ -59,7 +59,10 @@ def blank_tree(capacity: int) -> dict[str, np.ndarray]:
 
 
 def grow_arguments(
-    problem: oracle.Problem, n_threads: int = 1, capacity: int | None = None
+    problem: oracle.Problem,
+    n_threads: int = 1,
+    capacity: int | None = None,
+    workspace: object = None,
 ) -> dict[str, object]:
     """The arguments of ``_core.grow`` by name, in their order."""
     params = problem.params
@@ -95,6 +98,7 @@ def grow_arguments(
         "bin": out["bin"],
         "missing_left": out["missing_left"],
         "ids": np.full(n, -77, np.int32),
+        "workspace": workspace,
         "n_threads": n_threads,
     }
 
@@ -107,9 +111,50 @@ def grow_with(arguments: dict[str, object]) -> oracle.Tree:
     return oracle.Tree(*arrays, arguments["ids"])
 
 
-def grow(problem: oracle.Problem, n_threads: int = 1) -> oracle.Tree:
+def grow(
+    problem: oracle.Problem, n_threads: int = 1, workspace: object = None
+) -> oracle.Tree:
     """Grow a tree in C."""
-    return grow_with(grow_arguments(problem, n_threads))
+    return grow_with(grow_arguments(problem, n_threads, workspace=workspace))
+
+
+def forest(
+    trees: list[oracle.Tree],
+    n_features: int,
+    outputs: list[int] | None = None,
+    n_outputs: int = 1,
+) -> object:
+    """Pack trees for prediction from raw values."""
+    sizes = [len(tree.feature) for tree in trees]
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(tree, name) for tree in trees])
+
+    return _core.forest(
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        joined("feature"),
+        joined("left"),
+        joined("threshold"),
+        joined("missing_left"),
+        joined("value"),
+        np.array(outputs or [0] * len(trees), np.int32),
+        n_features,
+        n_outputs,
+    )
+
+
+def apply_raw(packed: object, x: np.ndarray, n_trees: int, n_threads: int = 1):
+    """Leaf of every row of raw values in every tree (n_trees, n), by the C core."""
+    ids = np.full((n_trees, len(x)), -77, np.int32)
+    _core.apply(packed, x, ids, n_threads)
+    return ids
+
+
+def predict_raw(packed: object, x: np.ndarray, n_outputs: int = 1, n_threads: int = 1):
+    """Sum of the trees' values for raw values (n, n_outputs), by the C core."""
+    raw = np.zeros((len(x), n_outputs), order="F")
+    _core.predict(packed, x, raw, n_threads)
+    return raw
 
 
 def apply_bins(

@@ -1,0 +1,281 @@
+"""Bins: every feature as at most 255 ordered codes, and one for missing values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab import _core
+from boostlab.data.table import Table
+from boostlab.parallel import n_threads
+
+MAX_BINS = 255
+"""Most value bins of a feature; bin 255 is for missing values."""
+
+# Below this number of values, starting threads costs more than it saves.
+_SERIAL_SIZE = 1 << 16
+# Sums of masses below it are exact, also when multiplied by MAX_BINS in 64 bits.
+_TOTAL_MASS = 1 << 53
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Borders:
+    """The borders between the bins of each feature.
+
+    A value x belongs to the first bin b with ``x <= border[b]``, and to the last bin
+    if there is none.
+
+    Parameters
+    ----------
+    borders : ndarray of float64
+        The borders of all features, one feature after another, ascending.
+    offsets : ndarray of int64, shape (n_features + 1,)
+        Feature j has ``borders[offsets[j]:offsets[j + 1]]``.
+    n_bins : ndarray of int32, shape (n_features,)
+        Value bins of each feature: one more than its borders, but 0 for a feature
+        that is missing in every row.
+    """
+
+    borders: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    n_bins: NDArray[np.int32]
+
+    def of(self, feature: int) -> NDArray[np.float64]:
+        """Return the borders of one feature."""
+        return self.borders[self.offsets[feature] : self.offsets[feature + 1]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BinnedTable:
+    """The bins of a table, twice, and the borders they come from; all read-only.
+
+    Parameters
+    ----------
+    columns : ndarray of uint8, shape (n_features, n_samples)
+        Bin of each value, 255 where it is missing.
+    tiles : ndarray of uint8, shape (n_tiles, n_samples, 16)
+        The same by rows, in tiles of 16 features; the last tile is filled up with 0.
+    n_bins : ndarray of int32, shape (n_features,)
+        Value bins of each feature, 0 to 255.
+    borders, offsets : ndarray
+        See :class:`Borders`.
+    """
+
+    columns: NDArray[np.uint8]
+    tiles: NDArray[np.uint8]
+    n_bins: NDArray[np.int32]
+    borders: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """The view of a table as bins.
+
+    A feature of no more than `max_bins` distinct values gets a bin for each of them,
+    with borders half-way between neighbours. Any other feature is cut at weighted
+    quantiles: with the values of the sampled rows in ascending order, there is a
+    border where the cumulative weight reaches k / `max_bins` of the total, for k = 1
+    .. `max_bins` - 1, half-way between the value that reaches it and the next. A
+    value so frequent that it would reach several levels counts as one bin, and the
+    others share the bins that are left. Borders never part equal values, and depend
+    on the summed weight of each distinct value alone; so a row of weight 2 is the
+    same as two rows, unless rows are sampled.
+
+    Parameters
+    ----------
+    max_bins : int, default=255
+        Most value bins of a feature, 2 to 255; missing values have one more.
+    subsample : int, default=200_000
+        Most rows that quantiles are computed from. If there are more, they are drawn
+        without replacement by the table's seed, the same rows for all features.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not an integer, or not in its range.
+    """
+
+    max_bins: int = MAX_BINS
+    subsample: int = 200_000
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("max_bins", 2, MAX_BINS), ("subsample", 1, None)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise TypeError(f"{name} is {value!r}; give an integer.")
+            if value < least or (most is not None and value > most):
+                allowed = f"from {least} to {most}" if most else f"of at least {least}"
+                raise ValueError(f"{name} is {value}; give an integer {allowed}.")
+
+    def fit(self, table: Table) -> Borders:
+        """Return the borders for the features of `table`."""
+        rows = _sampled_rows(table, self.subsample)
+        mass = _masses(table.weight if rows is None else _taken(table.weight, rows))
+
+        def borders_of(feature: int) -> NDArray[np.float64] | None:
+            column = table.numeric[:, feature]
+            values = np.empty(self.max_bins)
+            n_distinct = _core.distinct(column, values)
+            if n_distinct == 0:
+                return None
+            if n_distinct > 0:
+                return midpoints(values[: n_distinct - 1], values[1:n_distinct])
+            sample = column if rows is None else np.take(column, rows)
+            return quantile_borders(*_summed(sample, mass), self.max_bins)
+
+        found = _map(borders_of, table.n_features, table.numeric.size)
+        n_borders = [0 if b is None else len(b) for b in found]
+        n_bins = [0 if b is None else len(b) + 1 for b in found]
+        return Borders(
+            _frozen(np.concatenate([np.empty(0), *(b for b in found if b is not None)])),
+            _frozen(np.concatenate(([0], np.cumsum(n_borders))).astype(np.int64)),
+            _frozen(np.array(n_bins, dtype=np.int32)),
+        )
+
+    def apply(self, fitted: Borders, table: Table) -> BinnedTable:
+        """Return the bins of `table` between the borders `fitted`.
+
+        Raises
+        ------
+        ValueError
+            If the borders are those of another number of features.
+        """
+        n_samples, n_features = table.numeric.shape
+        if len(fitted.n_bins) != n_features:
+            raise ValueError(
+                f"The borders are those of {len(fitted.n_bins)} features and the table "
+                f"has {n_features}; give a table with the features of the fit."
+            )
+        n_tiles = -(-n_features // _core.TILE)
+        columns = np.empty((n_features, n_samples), dtype=np.uint8)
+        tiles = np.empty((n_tiles, n_samples, _core.TILE), dtype=np.uint8)
+        _core.bin(
+            table.numeric, fitted.borders, fitted.offsets, columns, tiles, n_threads()
+        )
+        return BinnedTable(
+            _frozen(columns),
+            _frozen(tiles),
+            fitted.n_bins,
+            fitted.borders,
+            fitted.offsets,
+        )
+
+
+def midpoints(
+    lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return borders b with ``lower <= b < upper``, half-way where that is possible.
+
+    Infinities count as the greatest finite numbers, and the halves are taken before
+    the sum, which so cannot overflow. Between neighbouring floats the rounded
+    midpoint may be `upper`, and the border is then `lower`.
+    """
+    greatest = np.finfo(np.float64).max
+    middle = np.maximum(lower, -greatest) / 2 + np.minimum(upper, greatest) / 2
+    return np.where((lower <= middle) & (middle < upper), middle, lower)
+
+
+def quantile_borders(
+    values: NDArray[np.float64], mass: NDArray[np.int64], max_bins: int
+) -> NDArray[np.float64]:
+    """Return at most ``max_bins - 1`` borders at quantiles of a column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m,)
+        Distinct values, ascending.
+    mass : ndarray of int64, shape (m,)
+        Positive mass of each; the total is below 2^54.
+    max_bins : int
+        Number of bins.
+
+    Notes
+    -----
+    A value heavier than the mass of a bin is counted as exactly one bin, and the
+    mass of a bin is what the other values have, over the bins left for them. All of
+    it is done in integers, multiplied by the number of those bins: which value
+    reaches a level is never a matter of rounding.
+    """
+    if len(values) <= max_bins:
+        return midpoints(values[:-1], values[1:])
+    heavy = np.zeros(len(mass), dtype=bool)
+    while True:
+        light, n_light_bins = int(mass[~heavy].sum()), max_bins - int(heavy.sum())
+        heavier = mass * n_light_bins > light
+        if (heavier == heavy).all():
+            break
+        heavy = heavier
+    reached = np.cumsum(np.where(heavy, light, mass * n_light_bins))
+    last = np.unique(np.searchsorted(reached, light * np.arange(1, max_bins)))
+    return midpoints(values[last], values[last + 1])
+
+
+def _sampled_rows(table: Table, subsample: int) -> NDArray[np.intp] | None:
+    """Return the rows that quantiles are computed from; None for all."""
+    if table.n_samples <= subsample:
+        return None
+    rng = np.random.default_rng(table.seed)
+    rows = rng.choice(table.n_samples, subsample, replace=False, shuffle=False)
+    return np.sort(rows)
+
+
+def _masses(weight: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
+    """Return the weights as integers; None where all are equal.
+
+    The scale is a power of two, so that whole weights stay in exact proportion, and
+    integer sums do not depend on the order in which equal values were sorted.
+    """
+    if weight is None or len(weight) == 0 or (weight == weight[0]).all():
+        return None
+    bound = _TOTAL_MASS // len(weight)
+    exponent = bound.bit_length() - 1 - int(np.frexp(weight.max())[1])
+    return np.maximum(np.rint(np.ldexp(weight, exponent)), 1).astype(np.int64)
+
+
+def _summed(
+    column: NDArray[np.floating[Any]], mass: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distinct values of a column, ascending, and the mass of each."""
+    present = ~np.isnan(column)
+    values = column[present]
+    if mass is None:
+        values.sort()
+    else:
+        order = np.argsort(values)
+        values, mass = values[order], mass[present][order]
+    first = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    first = first[: len(values)]
+    if mass is None:
+        sums = np.diff(first, append=len(values))
+    else:
+        sums = np.add.reduceat(mass, first) if len(first) else mass
+    return values[first].astype(np.float64), sums
+
+
+def _map(function: Callable[[int], Any], n: int, size: int) -> list[Any]:
+    """Return ``function(0), ..., function(n - 1)``, in threads if it is worth it.
+
+    Sorting, and the scan for distinct values, release the interpreter's lock.
+    """
+    n_workers = min(n_threads(), n)
+    if n_workers == 1 or size < _SERIAL_SIZE:
+        return [function(i) for i in range(n)]
+    with ThreadPoolExecutor(n_workers) as pool:
+        return list(pool.map(function, range(n)))
+
+
+def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:
+    return None if values is None else values[rows]
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array`, made read-only, since views are shared."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,116 @@
+"""The monitors of an estimator's fit, and the history they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab.callbacks.checkpoint import Checkpoint
+from boostlab.callbacks.early_stopping import EarlyStopping
+from boostlab.callbacks.generator import generator_from
+from boostlab.callbacks.history import History
+from boostlab.callbacks.monitor import BaseMonitor, Losses
+from boostlab.callbacks.progress import Progress
+from boostlab.protocols import Monitor
+from boostlab.state import Ensemble, Run
+
+
+class GoOnFrom(BaseMonitor):
+    """Set the generator to where an earlier fit left it (warm start).
+
+    Parameters
+    ----------
+    generator_state : dict
+        The state; see :mod:`boostlab.callbacks.generator`.
+    """
+
+    def __init__(self, generator_state: dict[str, Any]):
+        self.generator_state = generator_state
+
+    def begin(self, run: Run) -> None:
+        """Replace the generator of all rows."""
+        rng = generator_from(self.generator_state)
+        for part in run.state.parts():
+            part.rng = rng
+
+
+class FitMonitors:
+    """All monitors of one fit, in the order in which they are called.
+
+    Warm start, history, early stopping, progress, then the user's own; checkpoints
+    come after everything that has a state to save, and scikit-learn's callbacks last,
+    when it is known whether a round is followed by another.
+
+    Parameters
+    ----------
+    estimator : BaseBoosting
+        Its parameters say which monitors there are.
+    stops_early : bool
+        Whether to stop early.
+    loss : callable or None
+        What early stopping watches, ``loss(run) -> float``; None for the objective.
+    previous : Ensemble or None
+        Rounds to go on from.
+    outside : sequence of Monitor
+        Monitors to be called last.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        stops_early: bool,
+        loss: Callable[[Run], float] | None,
+        previous: Ensemble | None,
+        outside: Sequence[Monitor],
+    ):
+        losses = Losses()
+        watched = bool(stops_early or estimator.verbose)
+        self.history = History(training=watched).sharing(losses)
+        self.early_stopping = None
+        first: list[Monitor] = []
+        if previous is not None:
+            first.append(GoOnFrom(estimator.generator_state_["end"]))
+        first.append(self.history)
+        if stops_early:
+            self.early_stopping = EarlyStopping(
+                estimator.n_iter_no_change, estimator.tol, loss
+            ).sharing(losses)
+            first.append(self.early_stopping)
+        if estimator.verbose:
+            first.append(Progress(every=int(estimator.verbose)).sharing(losses))
+        own = sorted(
+            estimator.callbacks or (), key=lambda item: isinstance(item, Checkpoint)
+        )
+        self.all: list[Monitor] = [*first, *own, *outside]
+        for monitor in self.all:
+            if hasattr(monitor, "watch"):
+                monitor.watch(self.all)
+
+    def curves(self) -> dict[str, NDArray[np.float64]]:
+        """Return the losses (and held-out scores) from before the first round on."""
+        curves = {
+            "training_loss": self.history.training_loss_,
+            "validation_loss": self.history.validation_loss_,
+        }
+        if self.early_stopping is not None and self.early_stopping.loss is not None:
+            curves["validation_score"] = [-x for x in self.early_stopping.losses_]
+        return {name: np.array(curve) for name, curve in curves.items() if curve}
+
+
+def joined(
+    old: dict[str, NDArray[np.float64]],
+    new: dict[str, NDArray[np.float64]],
+    n_rounds: int,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the curves of a fit of `n_rounds` rounds and of one that went on from it.
+
+    A curve that only the second fit recorded is NaN for the rounds before it.
+    """
+    unknown = np.full(n_rounds, np.nan)
+    return {
+        name: np.concatenate([old[name][:n_rounds] if name in old else unknown, curve])
+        for name, curve in new.items()
+    }

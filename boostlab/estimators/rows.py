@@ -1,0 +1,187 @@
+"""The rows of a fit: their weights, and which of them are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Encoded rows with their targets and weights.
+
+    Parameters
+    ----------
+    numeric : ndarray of shape (n, f)
+        Features; NaN is missing.
+    y : ndarray of shape (n,)
+        Targets; class labels are encoded 0 .. K-1.
+    weight : ndarray of shape (n,)
+        Sample weights.
+    """
+
+    numeric: NDArray[Any]
+    y: Array
+    weight: Array
+
+    def take(self, index: NDArray[Any]) -> Rows:
+        """Return the rows at `index`, a mask or positions."""
+        return Rows(self.numeric[index], self.y[index], self.weight[index])
+
+    def reweighted(self, factor: Array) -> Rows:
+        """Return the rows with their weights multiplied by `factor`."""
+        return Rows(self.numeric, self.y, self.weight * factor)
+
+
+def check_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
+    """Return sample weights as an array; ones if None.
+
+    Raises
+    ------
+    ValueError
+        If they are not one finite number of at least 0 for each row, or all zero.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} are not all numbers ({error}).") from error
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"{name} has shape {weight.shape}; give one number for each of the "
+            f"{n_samples} rows, shape ({n_samples},)."
+        )
+    if not np.isfinite(weight).all():
+        raise ValueError(f"{name} contains NaN or infinity; give finite numbers.")
+    if (weight < 0).any():
+        raise ValueError(f"{name} contains negative numbers; weights are at least 0.")
+    if not weight.any():
+        raise ValueError(
+            f"{name} are all zero, so no row is left; sample weights must contain at "
+            "least one non-zero number."
+        )
+    return weight
+
+
+def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array:
+    """Return the factor that `class_weight` puts on each class, shape (K,).
+
+    Parameters
+    ----------
+    class_weight : None, "balanced" or dict
+        "balanced" gives class c the factor ``W / (K * W_c)`` with W the total sample
+        weight and W_c that of the class, so all classes weigh the same in total.
+    classes : ndarray of shape (K,)
+        The labels.
+    rows : Rows
+        The training rows, labels encoded.
+
+    Raises
+    ------
+    ValueError
+        If the dict names an unknown class or gives a negative or infinite weight.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if not isinstance(class_weight, Mapping):
+        totals = np.bincount(rows.y.astype(np.intp), rows.weight, len(classes))
+        return rows.weight.sum() / (len(classes) * totals)
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown:
+        raise ValueError(
+            f"class_weight has weights for {unknown!r:.200}, but the classes are "
+            f"{known!r:.200}."
+        )
+    factors = np.array([float(class_weight.get(label, 1)) for label in known])
+    if not (np.isfinite(factors) & (factors >= 0)).all():
+        raise ValueError(
+            f"class_weight is {dict(class_weight)!r:.200}; give finite weights of at "
+            "least 0."
+        )
+    return factors
+
+
+def hold_out(
+    rows: Rows, fraction: float, seed: int, stratify: bool
+) -> NDArray[np.bool_]:
+    """Choose rows to hold out, as a mask of shape (n,).
+
+    Rows are ordered by a hash of the seed and their contents, and are held out from
+    the beginning of that order until they have `fraction` of the weight. So equal
+    rows are never on both sides, the choice does not depend on the order of the
+    rows, and a row of weight 2 is the same as that row given twice.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    fraction : float
+        Share of the total weight to hold out.
+    seed : int
+        Makes the order.
+    stratify : bool
+        Whether to take the share from each class.
+
+    Raises
+    ------
+    ValueError
+        If either side would be empty.
+    """
+    order_by = _hash(rows, seed)
+    held_out = np.zeros(len(rows.y), dtype=bool)
+    groups = rows.y if stratify else np.zeros(len(rows.y))
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        chosen = _first_share(order_by[members], rows.weight[members], fraction)
+        # A class must not vanish from the training rows.
+        if not chosen.all():
+            held_out[members[chosen]] = True
+    if not held_out.any():
+        held_out = order_by == order_by.min()
+    if held_out.all():
+        raise ValueError(
+            f"validation_fraction={fraction} of n_samples = {len(rows.y)} (equal rows "
+            "counted as one sample) leaves no rows to train on; give X_val and y_val, "
+            "or set early_stopping=False."
+        )
+    return held_out
+
+
+def _first_share(
+    order_by: NDArray[np.uint64], weight: Array, share: float
+) -> NDArray[np.bool_]:
+    """Mark the first distinct values of `order_by` that have `share` of the weight."""
+    values, where = np.unique(order_by, return_inverse=True)
+    totals = np.bincount(where, weight, len(values))
+    before = np.concatenate([[0.0], np.cumsum(totals)])
+    middle = before[:-1] + totals / 2
+    return (middle < share * before[-1])[where]
+
+
+def _hash(rows: Rows, seed: int) -> NDArray[np.uint64]:
+    """Return 64 bits for each row that depend on its features, its target, the seed."""
+    code = np.full(len(rows.y), seed, dtype=np.uint64)
+    for values in (*rows.numeric.T, rows.y):
+        # Adding zero makes +0 of -0, which are equal but have different bits.
+        column = values.astype(np.float64) + 0.0
+        column[np.isnan(column)] = np.nan
+        code = _mix(code ^ column.view(np.uint64))
+    return code
+
+
+def _mix(code: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble 64-bit words; the finaliser of SplitMix64 (Steele et al., 2014)."""
+    code = code + np.uint64(0x9E3779B97F4A7C15)
+    code = (code ^ (code >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    code = (code ^ (code >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return code ^ (code >> np.uint64(31))

@@ -1,0 +1,7 @@
+"""Who fits the direction: the weak learners."""
+
+from boostlab.learners.external import External
+from boostlab.learners.linear import Linear
+from boostlab.learners.mixture import Mixture
+
+__all__ = ["External", "Linear", "Mixture"]

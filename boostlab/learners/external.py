@@ -1,0 +1,251 @@
+"""Any scikit-learn regressor or classifier as weak learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from boostlab.data.table import Table
+from boostlab.pieces import Piece
+from boostlab.protocols import Contribution
+from boostlab.registry import register
+from boostlab.state import Dense, State, Target
+
+Array = NDArray[np.float64]
+
+
+@register("external")
+class External(Piece):
+    """A scikit-learn estimator, cloned and fitted anew every round.
+
+    A *regressor* fits derivatives: the Newton step ``-g / h`` with sample weights
+    ``h``. Several outputs are one fit if the estimator supports them and all outputs
+    share their weights, else one clone an output. ``XGBRegressor`` and others that
+    follow scikit-learn's interface serve as well.
+
+    A *classifier* fits labels with weights. Its contribution has the shape (n, K) of
+    the raw prediction and is coded as in SAMME: 1 for the class predicted and
+    ``-1 / (C - 1)`` for each other of C classes, so -1 and 1 for two; with
+    probabilities ``(C p - 1) / (C - 1)`` in between.
+
+    The estimator sees the numeric view of the table, categories as codes. Every
+    ``random_state`` of it, nested ones included, is drawn anew each round from the
+    generator of the fit. An estimator whose ``fit`` has no ``sample_weight`` is given,
+    unless all weights are equal, a bootstrap sample of the rows drawn in proportion to
+    the weights: right on average, but noisier. (Of a pipeline, the last step gets the
+    weights.) Models with such hypotheses can be pickled, but not saved as model files.
+
+    Source: for classifiers, Hastie, Rosset, Zhu, Zou (2009), Multi-class AdaBoost,
+    equations 2 and 3.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A regressor or classifier with scikit-learn's interface; it is not changed.
+    predict : {"labels", "proba"}, default="labels"
+        What a classifier contributes; regressors ignore it.
+    """
+
+    def __init__(self, estimator: BaseEstimator, predict: str = "labels"):
+        self.estimator = estimator
+        self.predict = predict
+
+    def validate(self) -> None:
+        """Raise TypeError or ValueError if the estimator cannot serve."""
+        if not self.accepts:
+            raise TypeError(
+                f"External got {self.estimator!r}, which is neither a regressor nor a "
+                "classifier; give an instance of one with scikit-learn's interface."
+            )
+        if self.predict not in ("labels", "proba"):
+            raise ValueError(f"predict is {self.predict!r}; give 'labels' or 'proba'.")
+        unable = not hasattr(self.estimator, "predict_proba")
+        if self.predict == "proba" and "labels" in self.accepts and unable:
+            raise ValueError(
+                f"{type(self.estimator).__name__} has no predict_proba; give "
+                "predict='labels'."
+            )
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Kinds of targets: derivatives for regressors, labels for classifiers."""
+        if isinstance(self.estimator, type) or not hasattr(self.estimator, "fit"):
+            return frozenset()
+        if is_regressor(self.estimator):
+            return frozenset({"derivatives"})
+        return frozenset({"labels"} if is_classifier(self.estimator) else ())
+
+    def fit(self, target: Target, state: State) -> tuple[Any, Contribution]:
+        """Fit clones of the estimator to `target`.
+
+        Parameters
+        ----------
+        target : Target
+            Derivatives of K outputs for a regressor, labels for a classifier.
+        state : State
+            The rows that the contribution is computed on.
+
+        Returns
+        -------
+        hypothesis : ExternalRegressors or ExternalClassifier
+            The fitted estimators; plain arrays go into them.
+        contribution : Dense
+            Its values (n, K) on the rows of `state`.
+
+        Raises
+        ------
+        ValueError
+            If the table has missing values and the estimator does not accept them.
+        """
+        x = _columns(self.estimator, target.table, target.features)
+        x = x if target.rows is None else x[target.rows]
+        fitted = self._classifier if target.kind == "labels" else self._regressors
+        hypothesis = fitted(x, target, state.rng)
+        return hypothesis, hypothesis.contribution(state)
+
+    def _regressors(
+        self, x: NDArray[Any], target: Target, rng: np.random.Generator
+    ) -> ExternalRegressors:
+        """Fit one estimator for all outputs, or one for each."""
+        step, weight = target.newton()
+        several = target.n_outputs > 1
+        shared = target.hessian is None
+        if several and shared and get_tags(self.estimator).target_tags.multi_output:
+            models = [_fit(self.estimator, x, step, weight[:, 0], rng)]
+        else:
+            models = [
+                _fit(self.estimator, x, step[:, k], weight[:, k], rng)
+                for k in range(target.n_outputs)
+            ]
+        return ExternalRegressors(tuple(models), target.features)
+
+    def _classifier(
+        self, x: NDArray[Any], target: Target, rng: np.random.Generator
+    ) -> ExternalClassifier:
+        """Fit one estimator to the labels of the sample."""
+        labels = target.labels.astype(np.intp)
+        weight = target.weight
+        if target.rows is not None:
+            labels, weight = labels[target.rows], weight[target.rows]
+        # Many classifiers refuse a sample of one class.
+        single = len(np.unique(labels[weight > 0])) < 2
+        estimator = DummyClassifier() if single else self.estimator
+        model = _fit(estimator, x, labels, weight, rng)
+        return ExternalClassifier(model, target.features, self.predict == "proba")
+
+
+def _fit(
+    estimator: BaseEstimator,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    weight: Array,
+    rng: np.random.Generator,
+) -> BaseEstimator:
+    """Fit a clone to the rows of positive weight, by weights or by resampling."""
+    model = clone(estimator)
+    names = sorted(n for n in model.get_params() if n.split("__")[-1] == "random_state")
+    model.set_params(**{name: int(rng.integers(2**31)) for name in names})
+    counting = np.flatnonzero(weight > 0)
+    if len(counting) == 0:  # nothing left to learn: every step is 0
+        counting, weight = np.arange(len(weight)), np.ones(len(weight))
+    weight = weight[counting]
+    equal = (weight == weight[0]).all()
+    parameter = _weight_parameter(model)
+    if parameter is None and not equal:
+        counting = rng.choice(counting, len(counting), p=weight / weight.sum())
+    weights = {} if parameter is None else {parameter: weight}
+    return model.fit(x[counting], y[counting], **weights)
+
+
+def _weight_parameter(model: BaseEstimator) -> str | None:
+    """Return the name by which ``model.fit`` takes sample weights, or None."""
+    prefix = ""
+    while isinstance(model, Pipeline):
+        name, model = model.steps[-1]
+        prefix += f"{name}__"
+    return (
+        f"{prefix}sample_weight" if has_fit_parameter(model, "sample_weight") else None
+    )
+
+
+def _columns(
+    estimator: BaseEstimator, table: Table, features: NDArray[np.intp] | None
+) -> NDArray[Any]:
+    """Return the numeric columns, refused if missing values would be."""
+    x = table.numeric if features is None else table.numeric[:, features]
+    tags = get_tags(estimator)
+    if not (tags.input_tags.allow_nan or tags.no_validation):
+        missing = np.isnan(x).any(axis=0)
+        if missing.any():
+            first = missing.argmax() if features is None else features[missing.argmax()]
+            raise ValueError(
+                f"{type(estimator).__name__} does not accept missing values, but the "
+                f"feature {table.feature_names[first]!r} has some; impute them first, "
+                "or give a pipeline that begins with an imputer."
+            )
+    return x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExternalRegressors:
+    """Fitted regressors: one for all outputs, or one for each.
+
+    Parameters
+    ----------
+    models : tuple of estimators
+        The fitted regressors.
+    features : ndarray of int or None
+        The columns they were fitted on; None for all.
+    """
+
+    models: tuple[BaseEstimator, ...]
+    features: NDArray[np.intp] | None
+
+    def contribution(self, state: State) -> Dense:
+        """Return the predictions (n, K) on the rows of ``state.table``."""
+        x = _columns(self.models[0], state.table, self.features)
+        columns = [np.asarray(model.predict(x), float) for model in self.models]
+        return Dense(np.column_stack(columns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExternalClassifier:
+    """A fitted classifier.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted classifier; its classes are integers from 0.
+    features : ndarray of int or None
+        The columns it was fitted on; None for all.
+    proba : bool
+        Whether it contributes probabilities instead of labels.
+    """
+
+    model: BaseEstimator
+    features: NDArray[np.intp] | None
+    proba: bool
+
+    def contribution(self, state: State) -> Dense:
+        """Return the votes in SAMME's code, in the shape of the raw prediction.
+
+        One output stands for two classes, and its vote is in favour of class 1.
+        """
+        x = _columns(self.model, state.table, self.features)
+        n_outputs = state.raw_prediction.shape[1]
+        n_classes = max(2, n_outputs)
+        share = np.zeros((len(x), n_classes))
+        if self.proba:
+            share[:, self.model.classes_] = self.model.predict_proba(x)
+        else:
+            share[np.arange(len(x)), self.model.predict(x)] = 1.0
+        votes = (n_classes * share - 1) / (n_classes - 1)
+        return Dense(votes[:, -n_outputs:])

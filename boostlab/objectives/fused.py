@@ -1,0 +1,67 @@
+"""The losses that the C core knows: derivatives and sums in one pass over the rows."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab import _core
+from boostlab.parallel import n_threads
+
+Array = NDArray[np.float64]
+
+
+class FusedLoss(IntEnum):
+    """Numbers of the losses, as ``bl_loss`` in ``boostlab_core.h`` has them."""
+
+    SQUARED = 0
+    ABSOLUTE = 1
+    HUBER = 2
+    QUANTILE = 3
+    POISSON = 4
+    GAMMA = 5
+    TWEEDIE = 6
+    BINOMIAL = 7
+    MULTINOMIAL = 8
+    EXPONENTIAL = 9
+
+
+def fused_derivatives(
+    loss: FusedLoss,
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    parameter: float,
+    want_hessian: bool,
+) -> tuple[Array, Array | None]:
+    """Return the weighted gradient and hessian, both (n, K) in Fortran order."""
+    raw = np.asfortranarray(raw, dtype=np.float64)
+    gradient = np.empty(raw.shape, order="F")
+    hessian = np.empty(raw.shape, order="F") if want_hessian else None
+    _core.derivatives(
+        int(loss),
+        np.ascontiguousarray(y, dtype=np.float64),
+        raw,
+        weight,
+        parameter,
+        gradient,
+        hessian,
+        n_threads(),
+    )
+    return gradient, hessian
+
+
+def fused_loss_sum(
+    loss: FusedLoss, y: Array, raw: Array, weight: Array | None, parameter: float
+) -> float:
+    """Return the weighted sum of the losses, the same for any number of threads."""
+    return _core.loss_sum(
+        int(loss),
+        np.ascontiguousarray(y, dtype=np.float64),
+        np.asfortranarray(raw, dtype=np.float64),
+        weight,
+        parameter,
+        n_threads(),
+    )

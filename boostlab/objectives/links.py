@@ -1,0 +1,91 @@
+"""Links: from the raw prediction to what a user reads, and back.
+
+``inverse`` takes the raw prediction of shape (n, K). In regression it returns
+predictions of the same shape; in classification, probabilities of shape
+(n, n_classes), also where one raw output serves two classes. ``link`` is its inverse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+Array = NDArray[np.float64]
+
+RAW_LIMIT = 500.0
+"""Exponents are clipped to this magnitude, here and in the C kernels."""
+
+
+class Link(Protocol):
+    """A pair of inverse functions between raw predictions and predictions."""
+
+    def inverse(self, raw: Array) -> Array:
+        """Return predictions (n, K) or probabilities (n, n_classes)."""
+
+    def link(self, mean: Array) -> Array:
+        """Return the raw prediction (n, K) that :meth:`inverse` maps to `mean`."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityLink:
+    """The raw prediction is the prediction."""
+
+    def inverse(self, raw: Array) -> Array:
+        """Return `raw`."""
+        return raw
+
+    def link(self, mean: Array) -> Array:
+        """Return `mean`."""
+        return mean
+
+
+@dataclass(frozen=True, slots=True)
+class LogLink:
+    """``mean = exp(raw)``: positive and finite, since `raw` is clipped to +-500."""
+
+    def inverse(self, raw: Array) -> Array:
+        """Return ``exp(raw)``."""
+        return np.exp(np.clip(raw, -RAW_LIMIT, RAW_LIMIT))
+
+    def link(self, mean: Array) -> Array:
+        """Return ``log(mean)``."""
+        return np.log(mean)
+
+
+@dataclass(frozen=True, slots=True)
+class LogitLink:
+    """``P(class 1) = 1 / (1 + exp(-scale * raw))``; one raw output, two columns.
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+        1 for the log-odds, 2 for the half log-odds of the exponential loss.
+    """
+
+    scale: float = 1.0
+
+    def inverse(self, raw: Array) -> Array:
+        """Return the probabilities of both classes, shape (n, 2)."""
+        score = self.scale * raw[:, 0]
+        return np.column_stack([expit(-score), expit(score)])
+
+    def link(self, mean: Array) -> Array:
+        """Return the raw prediction (n, 1) of probabilities (n, 2)."""
+        return (np.log(mean[:, 1:]) - np.log(mean[:, :1])) / self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxLink:
+    """``p_k = exp(raw_k) / sum_j exp(raw_j)``; `link` returns ``log p``."""
+
+    def inverse(self, raw: Array) -> Array:
+        """Return the probabilities, shape (n, K)."""
+        return softmax(raw, axis=1)
+
+    def link(self, mean: Array) -> Array:
+        """Return the logarithms of the probabilities, shape (n, K)."""
+        return np.log(mean)

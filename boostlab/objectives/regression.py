@@ -1,0 +1,428 @@
+"""Objectives of regression: one raw output, real targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import xlogy
+
+from boostlab.objectives.base import PointwiseObjective
+from boostlab.objectives.fused import FusedLoss
+from boostlab.objectives.links import RAW_LIMIT, LogLink
+from boostlab.objectives.weighted import (
+    rows_by_cell,
+    weighted_mean,
+    weighted_quantile,
+)
+from boostlab.registry import register
+from boostlab.state import Problem, State
+
+Array = NDArray[np.float64]
+
+_DELTA = "huber_delta"
+
+
+@register("objective:squared_error")
+class SquaredError(PointwiseObjective):
+    """Half the squared error, ``(raw - y)^2 / 2``; the baseline is the mean.
+
+    The gradient is ``raw - y`` and the curvature 1, so that :meth:`hessian` is None.
+    """
+
+    fused = FusedLoss.SQUARED
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return ``(raw - y)^2 / 2``, shape (n,)."""
+        return 0.5 * (raw[:, 0] - y) ** 2
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return ``raw - y``, shape (n, 1)."""
+        return raw - y[:, None]
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the weighted mean, shape (1,)."""
+        return np.array([weighted_mean(y, weight)])
+
+
+@register("objective:quantile")
+class Quantile(PointwiseObjective):
+    r"""The pinball loss, :math:`\max(a (y - f), (1 - a) (f - y))` at level `a`.
+
+    Its minimiser is the conditional quantile (Koenker & Bassett, 1978). The gradient
+    is ``-a`` below the target, ``1 - a`` above it and 0 at it. There is no curvature;
+    cells get the weighted quantile of their residuals, which is optimal.
+
+    Parameters
+    ----------
+    level : float, default=0.5
+        Level of the quantile, in (0, 1).
+    """
+
+    fused = FusedLoss.QUANTILE
+    refits_cells = True
+    smooth = False
+
+    def __init__(self, level: float = 0.5) -> None:
+        self.level = level
+
+    def validate(self) -> None:
+        """Raise ValueError unless 0 < level < 1."""
+        if not 0.0 < self.level < 1.0:
+            raise ValueError(
+                f"level is {self.level!r}; a quantile needs a level between 0 and 1, "
+                "both excluded."
+            )
+
+    @property
+    def fused_parameter(self) -> float:
+        """The level."""
+        return float(self.level)
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the pinball loss, shape (n,)."""
+        error = raw[:, 0] - y
+        return np.maximum(-self.level * error, (1.0 - self.level) * error)
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return ``-level``, 0 or ``1 - level``, shape (n, 1)."""
+        target = y[:, None]
+        return np.where(raw > target, 1.0 - self.level, -self.level * (raw < target))
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the weighted quantile, shape (1,)."""
+        return np.array([weighted_quantile(y, weight, self.level)])
+
+    def cell_values(
+        self, state: State, ids: NDArray[np.integer], n_cells: int, output: int
+    ) -> Array:
+        """Return the weighted quantile of each cell's residuals, shape (n_cells,)."""
+        return _cell_quantiles(state, ids, n_cells, self.level)
+
+
+@register("objective:absolute_error")
+class AbsoluteError(PointwiseObjective):
+    """The absolute error ``|raw - y|``; the baseline is the weighted median.
+
+    The gradient is the sign of ``raw - y``, 0 at a tie. There is no curvature; cells
+    get the weighted median of their residuals (Friedman, 2001, algorithm 3).
+    """
+
+    fused = FusedLoss.ABSOLUTE
+    refits_cells = True
+    smooth = False
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return ``|raw - y|``, shape (n,)."""
+        return np.abs(raw[:, 0] - y)
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return the sign of ``raw - y``, shape (n, 1)."""
+        return np.sign(raw - y[:, None])
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the weighted median, shape (1,)."""
+        return np.array([weighted_quantile(y, weight, 0.5)])
+
+    def cell_values(
+        self, state: State, ids: NDArray[np.integer], n_cells: int, output: int
+    ) -> Array:
+        """Return the weighted median of each cell's residuals, shape (n_cells,)."""
+        return _cell_quantiles(state, ids, n_cells, 0.5)
+
+
+@register("objective:huber")
+class Huber(PointwiseObjective):
+    r"""Quadratic up to `delta`, linear beyond: robust against outliers.
+
+    .. math:: L(y, f) = \min(|r|, \delta) (|r| - \min(|r|, \delta) / 2), \; r = f - y
+
+    The gradient is ``r`` clipped to ``[-delta, delta]``; as curvature the weight is
+    used, which is never less than the true one. Cells get one step from their median
+    towards their Huber mean (Friedman, 2001, algorithm 4).
+
+    Parameters
+    ----------
+    delta : float, optional
+        Errors above this size count linearly, in units of the target. By default it
+        is renewed each round, as the `alpha`-quantile of the absolute errors on the
+        training rows (Friedman, 2001, section 4.4).
+    alpha : float, default=0.9
+        Share of the errors that counts quadratically, in (0, 1); only used if
+        `delta` is None.
+
+    Notes
+    -----
+    A renewed delta shrinks as the fit improves, and the loss with it, so losses of
+    different rounds could not be compared. Held-out rows therefore keep the delta of
+    the start, and early stopping sees one fixed loss.
+    """
+
+    fused = FusedLoss.HUBER
+    refits_cells = True
+    smooth = False
+
+    def __init__(self, delta: float | None = None, alpha: float = 0.9) -> None:
+        self.delta = delta
+        self.alpha = alpha
+
+    def validate(self) -> None:
+        """Raise ValueError unless delta > 0 (or None) and 0 < alpha < 1."""
+        if self.delta is not None and not 0.0 < self.delta < np.inf:
+            raise ValueError(
+                f"delta is {self.delta!r}; give a positive number, or None to "
+                "estimate it in each round."
+            )
+        if not 0.0 < self.alpha < 1.0:
+            raise ValueError(
+                f"alpha is {self.alpha!r}; it is the share of errors that counts "
+                "quadratically, between 0 and 1, both excluded."
+            )
+
+    @property
+    def fused_parameter(self) -> float:
+        """The threshold delta."""
+        return self._threshold()
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the Huber loss, shape (n,); needs a fixed `delta`."""
+        size = np.abs(raw[:, 0] - y)
+        inner = np.minimum(size, self._threshold())
+        return inner * (size - 0.5 * inner)
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return the clipped errors, shape (n, 1); needs a fixed `delta`."""
+        delta = self._threshold()
+        return np.clip(raw - y[:, None], -delta, delta)
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the weighted Huber mean, shape (1,)."""
+        delta = self.delta
+        if delta is None:
+            median = weighted_quantile(y, weight, 0.5)
+            delta = self._estimate(np.abs(y - median), weight)
+        return np.array([_huber_mean(y, weight, float(delta))])
+
+    def start(self, problem: Problem, rng: np.random.Generator | None) -> State:
+        """Return the state at the baseline, with the first delta in ``carried``."""
+        state = super().start(problem, rng)
+        delta = self._current(state)
+        for part in state.parts():
+            part.carried[_DELTA] = delta
+        return state
+
+    def redraw(self, state: State) -> None:
+        """Renew delta from the training rows' errors, unless it is fixed."""
+        state.carried[_DELTA] = self._current(state)
+
+    def settled(self, state: State) -> Huber:
+        """Return the loss with the delta that `state` carries."""
+        if self.delta is not None:
+            return self
+        params = self.get_params(deep=False) | {"delta": state.carried[_DELTA]}
+        return type(self)(**params)
+
+    def cell_values(
+        self, state: State, ids: NDArray[np.integer], n_cells: int, output: int
+    ) -> Array:
+        """Return Friedman's one-step Huber mean of each cell, shape (n_cells,)."""
+        delta = self.settled(state)._threshold()
+        sample = _residual_sample(state, ids)
+        values = np.zeros(n_cells)
+        for cell, rows in enumerate(rows_by_cell(sample.ids, n_cells)):
+            if len(rows):
+                residual, weight = sample.residual[rows], sample.weight[rows]
+                median = weighted_quantile(residual, weight, 0.5)
+                clipped = np.clip(residual - median, -delta, delta)
+                values[cell] = median + weighted_mean(clipped, weight)
+        return values
+
+    def _threshold(self) -> float:
+        if self.delta is None:
+            raise ValueError(
+                "delta is None, so the Huber loss is known only for a state; use "
+                "objective.settled(state), or give a delta."
+            )
+        return float(self.delta)
+
+    def _current(self, state: State) -> float:
+        if self.delta is not None:
+            return float(self.delta)
+        error = np.abs(state.y - state.raw_prediction[:, 0])
+        return self._estimate(error, state.weight)
+
+    def _estimate(self, error: Array, weight: Array) -> float:
+        """Return a positive delta, also where most errors or all of them are 0."""
+        quantile = weighted_quantile(error, weight, self.alpha)
+        return quantile or weighted_mean(error, weight) or 1.0
+
+
+class _LogLinkObjective(PointwiseObjective):
+    """Half deviances with ``mean = exp(raw)``; the baseline is the log of the mean."""
+
+    link = LogLink()
+    _domain: ClassVar[str] = "y >= 0"
+
+    def check_targets(self, y: Array) -> None:
+        """Raise ValueError if a target is outside the loss's domain."""
+        super().check_targets(y)
+        outside = y <= 0.0 if self._domain == "y > 0" else y < 0.0
+        if np.any(outside):
+            raise ValueError(
+                f"{type(self).__name__} needs {self._domain}, but y holds "
+                f"{np.count_nonzero(outside)} other values, the smallest of them "
+                f"{y.min():g}; choose another loss or remove those rows."
+            )
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the log of the weighted mean; targets all 0 count as mean 2.2e-16."""
+        return np.log([weighted_mean(y, weight) or np.finfo(float).eps])
+
+
+@register("objective:poisson")
+class Poisson(_LogLinkObjective):
+    """Half the Poisson deviance, ``y log(y / m) - y + m`` with ``m = exp(raw)``.
+
+    For counts and rates, ``y >= 0``. Gradient ``m - y``, hessian ``m``. In
+    exponentials `raw` is clipped to +-500, here and in the other losses.
+    """
+
+    fused = FusedLoss.POISSON
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the half deviance, shape (n,)."""
+        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
+        return (xlogy(y, y) - y * bounded) + (np.exp(bounded) - y)
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return ``m - y``, shape (n, 1)."""
+        return self.link.inverse(raw) - y[:, None]
+
+    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
+        """Return ``m``, shape (n, 1)."""
+        return self.link.inverse(raw)
+
+
+@register("objective:gamma")
+class Gamma(_LogLinkObjective):
+    """Half the gamma deviance, ``y / m - 1 - log(y / m)`` with ``m = exp(raw)``.
+
+    For positive targets. Gradient ``1 - y / m``, hessian ``y / m``.
+    """
+
+    fused = FusedLoss.GAMMA
+    _domain = "y > 0"
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the half deviance, shape (n,)."""
+        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
+        return y * np.exp(-bounded) - 1.0 + (bounded - np.log(y))
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return ``1 - y / m``, shape (n, 1)."""
+        return 1.0 - self.pointwise_hessian(y, raw)
+
+    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
+        """Return ``y / m``, shape (n, 1)."""
+        return y[:, None] * self.link.inverse(-raw)
+
+
+@register("objective:tweedie")
+class Tweedie(_LogLinkObjective):
+    r"""Half the Tweedie deviance, for targets with many zeros and a long tail.
+
+    .. math:: \frac{y^{2-q}}{(1-q)(2-q)} - \frac{y m^{1-q}}{1-q} + \frac{m^{2-q}}{2-q},
+        \quad m = \exp(f)
+
+    The variance is proportional to ``m^q`` (Jorgensen, 1987).
+
+    Parameters
+    ----------
+    power : float, default=1.5
+        The power `q`, in (1, 2); use Poisson for 1 and Gamma for 2.
+    """
+
+    fused = FusedLoss.TWEEDIE
+
+    def __init__(self, power: float = 1.5) -> None:
+        self.power = power
+
+    def validate(self) -> None:
+        """Raise ValueError unless 1 < power < 2."""
+        if not 1.0 < self.power < 2.0:
+            raise ValueError(
+                f"power is {self.power!r}; give a number between 1 and 2, both "
+                "excluded: 'poisson' is the power 1, 'gamma' the power 2."
+            )
+
+    @property
+    def fused_parameter(self) -> float:
+        """The power."""
+        return float(self.power)
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the half deviance, shape (n,)."""
+        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
+        a, b = 1.0 - self.power, 2.0 - self.power
+        own = np.power(y, b) / (a * b)
+        return own - y * np.exp(a * bounded) / a + np.exp(b * bounded) / b
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return ``m^(2-q) - y m^(1-q)``, shape (n, 1)."""
+        slow, fast = self._powers(y, raw)
+        return fast - slow
+
+    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
+        """Return ``(2-q) m^(2-q) - (1-q) y m^(1-q)``, shape (n, 1)."""
+        slow, fast = self._powers(y, raw)
+        return (2.0 - self.power) * fast + (self.power - 1.0) * slow
+
+    def _powers(self, y: Array, raw: Array) -> tuple[Array, Array]:
+        bounded = np.clip(raw, -RAW_LIMIT, RAW_LIMIT)
+        slow = y[:, None] * np.exp((1.0 - self.power) * bounded)
+        return slow, np.exp((2.0 - self.power) * bounded)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ResidualSample:
+    """Residuals ``y - raw`` of the sampled rows, with their cells and weights."""
+
+    ids: NDArray[np.integer]
+    residual: Array
+    weight: Array
+
+
+def _residual_sample(state: State, ids: NDArray[np.integer]) -> _ResidualSample:
+    residual = state.y - state.raw_prediction[:, 0]
+    if state.rows is None:
+        return _ResidualSample(ids, residual, state.weight)
+    rows = state.rows
+    return _ResidualSample(ids[rows], residual[rows], state.weight[rows])
+
+
+def _cell_quantiles(
+    state: State, ids: NDArray[np.integer], n_cells: int, level: float
+) -> Array:
+    sample = _residual_sample(state, ids)
+    values = np.zeros(n_cells)
+    for cell, rows in enumerate(rows_by_cell(sample.ids, n_cells)):
+        if len(rows):
+            values[cell] = weighted_quantile(
+                sample.residual[rows], sample.weight[rows], level
+            )
+    return values
+
+
+def _huber_mean(y: Array, weight: Array, delta: float) -> float:
+    """Return the minimiser of the weighted Huber loss over constants."""
+    low, high = float(y.min()), float(y.max())
+    if low == high:
+        return low
+
+    def slope(point: float) -> float:
+        return float(np.sum(weight * np.clip(point - y, -delta, delta)))
+
+    return float(brentq(slope, low, high, xtol=1e-13 * (high - low)))

@@ -1,0 +1,180 @@
+"""Run the cells of a plan that are not finished yet, in parallel."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from boostlab.sweeps.cell import Outcome, base_row, failure, run_cell
+from boostlab.sweeps.plan import Cell
+from boostlab.sweeps.store import Store
+
+BACKENDS = {"processes": "loky", "threads": "threading"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the progress bar learns of a finished cell."""
+
+    cell_id: str
+    status: str
+    seconds: float
+
+
+def default_workers(threads: int) -> int:
+    """Return how many cells of `threads` threads the machine can run at once."""
+    return max(1, cpu_count() // threads)
+
+
+def pending_cells(
+    cells: Iterable[Cell], store: Store, retry_failed: bool = False
+) -> list[Cell]:
+    """Return the cells without a row; with `retry_failed` also those that failed."""
+    distinct = {cell.id: cell for cell in cells}
+    rows = store.rows(distinct)
+    done = set(rows.index[rows["status"] == "finished"] if retry_failed else rows.index)
+    return [cell for cell_id, cell in distinct.items() if cell_id not in done]
+
+
+def run(
+    cells: list[Cell],
+    store: Store,
+    n_jobs: int,
+    on_finished: Callable[[Finished], None],
+    backend: str = "processes",
+) -> None:
+    """Run cells; each worker writes its own results.
+
+    Parameters
+    ----------
+    cells : list of Cell
+        What to run, in this order; a row of before is replaced.
+    store : Store
+        Where results go.
+    n_jobs : int
+        Cells at once.
+    on_finished : callable
+        Called in this process for every finished cell.
+    backend : {"processes", "threads"}, default="processes"
+        Kind of the workers.
+    """
+    with tempfile.TemporaryDirectory(prefix="boostlab-sweep-") as marks:
+        left = {cell.id: cell for cell in cells}
+        while left:
+            try:
+                for finished in _parallel(
+                    list(left.values()), store.folder, Path(marks), n_jobs, backend
+                ):
+                    del left[finished.cell_id]
+                    on_finished(finished)
+            except BrokenProcessPool:
+                # One worker took the whole pool with it. Whichever cells were under
+                # way run again, each in a process of its own, to find the culprit.
+                suspects = [c for c in left.values() if (Path(marks) / c.id).exists()]
+                if not suspects:
+                    raise
+                for cell in suspects:
+                    del left[cell.id]
+                    on_finished(_alone(cell, store.folder, Path(marks)))
+
+
+def _parallel(
+    cells: list[Cell], folder: Path, marks: Path, n_jobs: int, backend: str
+) -> Iterator[Finished]:
+    """Yield cells as they finish; threads inside workers are limited too."""
+    options = {"backend": BACKENDS[backend]}
+    if backend == "processes" and n_jobs > 1:
+        options["inner_max_num_threads"] = cells[0].threads
+    with parallel_config(**options):
+        work = Parallel(
+            n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2 * n_jobs"
+        )
+        yield from work(delayed(_work)(cell, folder, marks) for cell in cells)
+
+
+def _work(cell: Cell, folder: Path, marks: Path) -> Finished:
+    """Run one cell in a worker and keep the result."""
+    mark = marks / cell.id
+    mark.touch()
+    outcome = run_cell(cell)
+    Store(folder).save(outcome)
+    mark.unlink()
+    return _finished(outcome)
+
+
+def _alone(cell: Cell, folder: Path, marks: Path) -> Finished:
+    """Run one cell in a process of its own, so that its death hurts no other."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        try:
+            return pool.submit(_work, cell, folder, marks).result()
+        except BrokenProcessPool:
+            died = RuntimeError(
+                "The process died: it was killed, ran out of memory, or crashed in "
+                "compiled code."
+            )
+    outcome = Outcome(base_row(cell) | failure(died), None)
+    Store(folder).save(outcome)
+    return _finished(outcome)
+
+
+def _finished(outcome: Outcome) -> Finished:
+    row = outcome.row
+    seconds = row.get("fit_seconds", 0.0) + row.get("predict_seconds", 0.0)
+    return Finished(row["id"], row["status"], seconds)
+
+
+class Pace:
+    """Estimates the time left from the cells that have finished.
+
+    A cell takes as long as others of its dataset and method did; before there are
+    any, as long as its size and the method's speed elsewhere suggest.
+
+    Parameters
+    ----------
+    cells : list of Cell
+        All that will run.
+    n_jobs : int
+        Cells at once.
+    """
+
+    def __init__(self, cells: list[Cell], n_jobs: int) -> None:
+        self._n_jobs = n_jobs
+        self._cells = {cell.id: cell for cell in cells}
+        self._left = Counter(_kind(cell) for cell in self._cells.values())
+        self._size = {_kind(cell): cell.size for cell in self._cells.values()}
+        self._seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def finished(self, cell_id: str, seconds: float) -> None:
+        """Count one cell as done."""
+        kind = _kind(self._cells[cell_id])
+        self._left[kind] -= 1
+        self._seconds[kind].append(seconds)
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds that the rest will take; None before the first cell."""
+        if not self._seconds:
+            return None
+        work = sum(n * self._guess(kind) for kind, n in self._left.items() if n > 0)
+        return work / min(self._n_jobs, max(1, self._left.total()))
+
+    def _guess(self, kind: tuple[str, str]) -> float:
+        if kind in self._seconds:
+            return sum(self._seconds[kind]) / len(self._seconds[kind])
+        same_method = [k for k in self._seconds if k[1] == kind[1]]
+        known = same_method or list(self._seconds)
+        seconds = sum(sum(self._seconds[k]) for k in known)
+        size = sum(self._size[k] * len(self._seconds[k]) for k in known)
+        return seconds / size * self._size[kind]
+
+
+def _kind(cell: Cell) -> tuple[str, str]:
+    return cell.dataset_name, cell.method.name

@@ -1,0 +1,181 @@
+"""The results folder: one small Parquet file a finished cell, and its predictions.
+
+Files are written aside, flushed to the disk and renamed, so a file under its final name
+is whole. A cell counts as finished when its row is there; predictions are written first.
+Any number of processes may write into one folder, and any tool that reads Parquet may
+query it, as in ``SELECT * FROM read_parquet('cells/*.parquet', union_by_name=true)``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from boostlab.sweeps.cell import Outcome, Predictions
+from boostlab.sweeps.environment import environment, environment_hash
+from boostlab.sweeps.plan import Cell
+from boostlab.sweeps.specs import Sweep
+
+_TEXT = (
+    "id status dataset task method estimator params version data_hash environment "
+    "started error traceback warnings"
+).split()
+_INTEGERS = (
+    "folds repeat fold split_seed model_seed threads max_rows n_train n_test rounds"
+).split()
+_FLOATS = "fit_seconds encode_seconds predict_seconds target_sd".split()
+_TYPES = (
+    dict.fromkeys(_TEXT, pa.string())
+    | dict.fromkeys(_INTEGERS, pa.int64())
+    | dict.fromkeys(_FLOATS, pa.float64())
+)
+
+
+class Store:
+    """A results folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when the first file is written.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def save(self, outcome: Outcome) -> None:
+        """Keep a finished cell."""
+        cell_id = outcome.row["id"]
+        if outcome.predictions is not None:
+            self._write(_prediction_table(outcome.predictions), self._predicted(cell_id))
+        self._write(_row_table(outcome.row), self._cell(cell_id))
+
+    def save_declaration(self, sweep: Sweep) -> None:
+        """Keep the declaration, and what it runs on, beside the results."""
+        _replace(self.folder / "sweep.toml", lambda p: p.write_text(sweep.text, "utf-8"))
+        text = json.dumps(environment(), indent=2)
+        path = self.folder / "environments" / f"{environment_hash()}.json"
+        _replace(path, lambda p: p.write_text(text, "utf-8"))
+
+    def has(self, cell_id: str) -> bool:
+        """Whether a cell is finished, well or not."""
+        return self._cell(cell_id).is_file()
+
+    def rows(self, ids: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the rows of finished cells, one line a cell, indexed by id.
+
+        Parameters
+        ----------
+        ids : iterable of str, optional
+            Only these; all of the folder by default. A file that cannot be read
+            counts as not there.
+        """
+        if ids is None:
+            ids = [path.stem for path in (self.folder / "cells").glob("*.parquet")]
+        tables = [self._read(self._cell(cell_id)) for cell_id in sorted(set(ids))]
+        schema = pa.schema(_TYPES.items())
+        found = [table for table in tables if table is not None]
+        joined = pa.concat_tables(
+            [schema.empty_table(), *found], promote_options="default"
+        )
+        return joined.to_pandas().set_index("id", drop=False)
+
+    def predictions(self, cell_id: str) -> Predictions | None:
+        """Return the predictions of a cell, or None if it has none."""
+        table = self._read(self._predicted(cell_id))
+        if table is None:
+            return None
+        classes = tuple(json.loads(table.schema.metadata[b"classes"]))
+        frame = table.to_pandas()
+        values = frame.drop(columns=["row", "y"]).to_numpy()
+        return Predictions(
+            row=frame["row"].to_numpy(),
+            y=frame["y"].to_numpy(),
+            values=values if classes else values[:, 0],
+            classes=classes,
+        )
+
+    def scored(self, cells: Iterable[Cell]) -> pd.DataFrame:
+        """Return the rows of `cells` with every metric that the cells name.
+
+        A metric that was not computed when the cell ran is computed from its
+        predictions now, and no method is fitted again.
+        """
+        cells = {cell.id: cell for cell in cells}
+        rows = self.rows(cells)
+        for cell_id in rows.index[rows["status"] == "finished"]:
+            cell = cells[cell_id]
+            known = {n for n in cell.metrics if f"score_{n}" in rows.columns}
+            if any(pd.isna(rows.at[cell_id, f"score_{n}"]) for n in known) or (
+                known != set(cell.metrics)
+            ):
+                predictions = self.predictions(cell_id)
+                if predictions is None:
+                    continue
+                scores = predictions.scores(cell.metrics, cell.task)
+                for name, value in scores.items():
+                    rows.loc[cell_id, f"score_{name}"] = value
+        return rows
+
+    def environments(self, hashes: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the environments with these hashes that the folder knows."""
+        found = []
+        for name in sorted(set(hashes)):
+            path = self.folder / "environments" / f"{name}.json"
+            if path.is_file():
+                found.append(json.loads(path.read_text("utf-8")))
+        return found
+
+    def _cell(self, cell_id: str) -> Path:
+        return self.folder / "cells" / f"{cell_id}.parquet"
+
+    def _predicted(self, cell_id: str) -> Path:
+        return self.folder / "predictions" / f"{cell_id}.parquet"
+
+    def _write(self, table: pa.Table, path: Path) -> None:
+        _replace(path, lambda p: pq.write_table(table, p, compression="zstd"))
+
+    def _read(self, path: Path) -> pa.Table | None:
+        try:
+            with pq.ParquetFile(path) as file:
+                return file.read()
+        except (OSError, pa.ArrowInvalid):
+            return None
+
+
+def _replace(path: Path, write: Any) -> None:
+    """Write aside under a name of our own, flush, and rename over `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.parent / f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
+    try:
+        write(aside)
+        with open(aside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _row_table(row: dict[str, Any]) -> pa.Table:
+    types = _TYPES | {k: pa.float64() for k in row if k not in _TYPES}
+    columns = {name: pa.array([row.get(name)], kind) for name, kind in types.items()}
+    return pa.table(columns)
+
+
+def _prediction_table(predictions: Predictions) -> pa.Table:
+    columns: dict[str, Any] = {"row": predictions.row, "y": predictions.y}
+    if predictions.classes:
+        for code in range(len(predictions.classes)):
+            columns[f"p{code}"] = predictions.values[:, code]
+    else:
+        columns["prediction"] = predictions.values
+    table = pa.table(columns)
+    return table.replace_schema_metadata({"classes": json.dumps(predictions.classes)})

@@ -1,0 +1,358 @@
+"""What a report says, as values: scores per table, leaderboards, times, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from boostlab.sweeps.metrics import METRICS, Metric
+from boostlab.sweeps.plan import Cell, DatasetInfo, Plan
+from boostlab.sweeps.specs import FAMILIES, family_of
+from boostlab.sweeps.statistics import Interval, bootstrap, ranks
+from boostlab.sweeps.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One method on one table.
+
+    Parameters
+    ----------
+    scores : dict of str to ndarray
+        Each metric's value on every split, the mean over model seeds.
+    scaled : dict of str to float
+        Mean of each metric; those in the target's units divided by its standard
+        deviation.
+    fit_seconds, predict_seconds : float
+        Medians over the cells; prediction for 1,000 rows.
+    planned, finished, failed : int
+        Cells.
+    """
+
+    scores: dict[str, np.ndarray]
+    scaled: dict[str, float]
+    fit_seconds: float
+    predict_seconds: float
+    planned: int
+    finished: int
+    failed: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cell finished well; only then are means comparable."""
+        return self.finished == self.planned
+
+    def mean(self, metric: str) -> float:
+        """Return the mean over splits; NaN if the entry is not complete."""
+        values = self.scores.get(metric)
+        if not self.is_complete or values is None or not len(values):
+            return float("nan")
+        return float(values.mean())
+
+    def sd(self, metric: str) -> float:
+        """Return the standard deviation over splits."""
+        values = self.scores.get(metric)
+        if values is None or len(values) < 2:
+            return float("nan")
+        return float(values.std(ddof=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of a leaderboard.
+
+    Parameters
+    ----------
+    label : str
+        The method.
+    is_reference : bool
+        Whether it ignores the features.
+    rank : Interval
+        Average rank in the pool.
+    behind : Interval
+        Mean difference in loss from the first of the leaderboard, table by table.
+    means : dict of str to float
+        Mean of each metric over the tables common to the pool.
+    wins : int
+        Tables on which nobody was better.
+    slowness : float
+        Geometric mean of fit time over that of the pool's fastest real method.
+    failed : int
+        Cells that failed.
+    """
+
+    label: str
+    is_reference: bool
+    rank: Interval
+    behind: Interval
+    means: dict[str, float]
+    wins: int
+    slowness: float
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Board:
+    """The tables of one kind of task with their leaderboard.
+
+    Parameters
+    ----------
+    title : str
+        "regression", "classification", or a task.
+    metrics : tuple of Metric
+        The first one ranks.
+    methods : tuple of str
+        Labels of the pool, as declared.
+    datasets : tuple of DatasetInfo
+        The tables.
+    entries : dict
+        By (dataset name, method label).
+    ranked, common : tuple of str
+        Tables that ranks and means are over.
+    standings : tuple of Standing
+        Best average rank first.
+    """
+
+    title: str
+    metrics: tuple[Metric, ...]
+    methods: tuple[str, ...]
+    datasets: tuple[DatasetInfo, ...]
+    entries: dict[tuple[str, str], Entry]
+    ranked: tuple[str, ...]
+    common: tuple[str, ...]
+    standings: tuple[Standing, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.metrics[0]
+
+    def best(self, dataset: str, metric: Metric) -> set[str]:
+        """Return the labels of the methods that nobody beats on a table."""
+        losses = {
+            label: float(metric.loss(np.float64(entry.mean(metric.name))))
+            for label in self.methods
+            if (entry := self.entries.get((dataset, label))) is not None
+        }
+        known = [loss for loss in losses.values() if not np.isnan(loss)]
+        return {k for k, loss in losses.items() if known and loss == min(known)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """All that a report says about the results.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was to be run.
+    rows : pandas.DataFrame
+        The finished cells of the plan.
+    boards : tuple of Board
+        One for each kind of task.
+    labels : tuple of str
+        All methods with cells, as declared; their order gives colours.
+    references : frozenset of str
+        Labels of the methods that ignore the features.
+    failures : pandas.DataFrame
+        Rows that failed.
+    pending : int
+        Cells of the plan without a row.
+    """
+
+    plan: Plan
+    rows: pd.DataFrame
+    boards: tuple[Board, ...]
+    labels: tuple[str, ...]
+    references: frozenset[str]
+    failures: pd.DataFrame
+    pending: int
+
+
+def summarise(plan: Plan, store: Store) -> Summary:
+    """Read the results of a plan from its folder."""
+    rows = store.scored(plan.cells)
+    cells = {}
+    for cell in plan.cells:
+        cells.setdefault((cell.dataset_name, cell.method.label), []).append(cell)
+    entries = {key: _entry(group, rows) for key, group in cells.items()}
+    labels = tuple(dict.fromkeys(label for _, label in entries))
+    references = frozenset(
+        cell.method.label for cell in plan.cells if cell.method.is_reference
+    )
+    ids = {cell.id for cell in plan.cells}
+    return Summary(
+        plan=plan,
+        rows=rows,
+        boards=tuple(_boards(plan, entries, labels, references)),
+        labels=labels,
+        references=references,
+        failures=rows[rows["status"] == "failed"],
+        pending=len(ids - set(rows.index)),
+    )
+
+
+def _entry(cells: list[Cell], rows: pd.DataFrame) -> Entry:
+    found = rows.loc[[cell.id for cell in cells if cell.id in rows.index]]
+    done = found[found["status"] == "finished"]
+    splits = done.groupby(["repeat", "fold"], sort=True)
+    scores, scaled = {}, {}
+    for name in cells[0].metrics:
+        column = f"score_{name}"
+        if column not in done or done[column].isna().any() or done.empty:
+            continue
+        scores[name] = splits[column].mean().to_numpy()
+        unit = 1.0 if METRICS[name].scale_free else done["target_sd"]
+        scaled[name] = float((done[column] / unit).mean())
+    return Entry(
+        scores=scores,
+        scaled=scaled,
+        fit_seconds=float(done["fit_seconds"].median()),
+        predict_seconds=float((1000 * done["predict_seconds"] / done["n_test"]).median()),
+        planned=len(cells),
+        finished=len(done),
+        failed=len(found) - len(done),
+    )
+
+
+def _boards(
+    plan: Plan,
+    entries: dict[tuple[str, str], Entry],
+    labels: tuple[str, ...],
+    references: frozenset[str],
+) -> Iterable[Board]:
+    for family in FAMILIES:
+        names = plan.sweep.protocol.metrics[family]
+        datasets = [d for d in plan.datasets if family_of(d.task) == family]
+        tasks = sorted({d.task for d in datasets})
+        metrics = [METRICS[n] for n in names if set(tasks) <= set(METRICS[n].tasks)]
+        groups = {family: datasets}
+        if not metrics:
+            # No metric is defined for all of these tasks, so each has its own board.
+            groups = {task: [d for d in datasets if d.task == task] for task in tasks}
+        for title, group in groups.items():
+            own = metrics or [METRICS[n] for n in names if title in METRICS[n].tasks]
+            extra = [METRICS[n] for n in names if METRICS[n] not in own]
+            pool = [
+                label
+                for label in labels
+                if any((d.name, label) in entries for d in group)
+            ]
+            if group and pool and own:
+                yield _board(title, own, extra, pool, group, entries, references)
+
+
+def _board(
+    title: str,
+    metrics: list[Metric],
+    extra: list[Metric],
+    pool: list[str],
+    datasets: list[DatasetInfo],
+    entries: dict[tuple[str, str], Entry],
+    references: frozenset[str],
+) -> Board:
+    def entry(dataset: DatasetInfo, label: str) -> Entry:
+        return entries[dataset.name, label]
+
+    over = [d for d in datasets if all((d.name, label) in entries for label in pool)]
+    ranked = [
+        d
+        for d in over
+        if any(entry(d, m).is_complete for m in pool)
+        and all(entry(d, m).is_complete or entry(d, m).failed for m in pool)
+    ]
+    common = [d for d in ranked if all(entry(d, m).is_complete for m in pool)]
+    shown = [m for m in extra if any(set(m.tasks) & {d.task} for d in datasets)]
+    board = Board(
+        title=title,
+        metrics=(*metrics, *shown),
+        methods=tuple(pool),
+        datasets=tuple(datasets),
+        entries={(d.name, m): entries[d.name, m] for d in over for m in pool},
+        ranked=tuple(d.name for d in ranked),
+        common=tuple(d.name for d in common),
+        standings=(),
+    )
+    standings = _standings(board, references)
+    return Board(
+        title=board.title,
+        metrics=board.metrics,
+        methods=board.methods,
+        datasets=board.datasets,
+        entries=board.entries,
+        ranked=board.ranked,
+        common=board.common,
+        standings=tuple(standings),
+    )
+
+
+def _standings(board: Board, references: frozenset[str]) -> list[Standing]:
+    """Return the leaderboard, best average rank first."""
+    metric = board.metric
+    losses = _losses(board, board.ranked, scaled=False)
+    rank = bootstrap(ranks(losses)) if len(losses) else []
+    if not rank:
+        return []
+    first = int(np.argmin([interval.mean for interval in rank]))
+    scaled = _losses(board, board.common, scaled=True)
+    behind = bootstrap(scaled - scaled[:, [first]])
+    slowness = _slowness(board, references)
+    standings = [
+        Standing(
+            label=label,
+            is_reference=label in references,
+            rank=rank[i],
+            behind=behind[i],
+            means=_means(board, label),
+            wins=sum(label in board.best(name, metric) for name in board.ranked),
+            slowness=slowness[i],
+            failed=sum(board.entries[name, label].failed for name in board.ranked),
+        )
+        for i, label in enumerate(board.methods)
+    ]
+    return sorted(standings, key=lambda s: s.rank.mean)
+
+
+def _losses(board: Board, names: tuple[str, ...], scaled: bool) -> np.ndarray:
+    """Return the ranking metric as a loss, shape (tables, methods)."""
+    metric = board.metric
+    values = np.full((len(names), len(board.methods)), np.nan)
+    for i, name in enumerate(names):
+        for j, label in enumerate(board.methods):
+            entry = board.entries[name, label]
+            if entry.is_complete:
+                known = entry.scaled.get(metric.name, np.nan)
+                values[i, j] = known if scaled else entry.mean(metric.name)
+    return metric.loss(values)
+
+
+def _means(board: Board, label: str) -> dict[str, float]:
+    """Return the mean of each metric over the common tables that define it."""
+    means = {}
+    tasks = {info.name: info.task for info in board.datasets}
+    for metric in board.metrics:
+        values = [
+            board.entries[name, label].scaled.get(metric.name, np.nan)
+            for name in board.common
+            if tasks[name] in metric.tasks
+        ]
+        means[metric.name] = float(np.mean(values)) if values else float("nan")
+    return means
+
+
+def _slowness(board: Board, references: frozenset[str]) -> np.ndarray:
+    """Return each method's fit time over the fastest's, the geometric mean."""
+    times = np.array(
+        [
+            [board.entries[name, label].fit_seconds for label in board.methods]
+            for name in board.common
+        ]
+    ).reshape(len(board.common), len(board.methods))
+    real = [i for i, label in enumerate(board.methods) if label not in references]
+    if not len(times) or not real:
+        return np.full(len(board.methods), np.nan)
+    typical = np.exp(np.log(np.maximum(times, 1e-6)).mean(axis=0))
+    return typical / typical[real].min()

@@ -1,0 +1,541 @@
+"""Every argument of the core, given wrongly, is an exception and never a crash."""
+
+from collections.abc import Callable
+
+import core_calls
+import grower_oracle as oracle
+import numpy as np
+import pytest
+import tree_problems
+
+from boostlab import _core
+
+REFUSED = (ValueError, TypeError, BufferError, OverflowError)
+NAN, INF = float("nan"), float("inf")
+
+
+def _problem():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 20, (60, 3)).astype(float)
+    x[::7, 1] = np.nan
+    borders = tree_problems.midpoints(x)
+    g, h, w = rng.standard_normal(60), rng.random(60), rng.random(60) + 0.1
+    rows = np.arange(0, 60, 2, dtype=np.int32)
+    mask = np.ones(3, np.uint8)
+    params = oracle.Params(max_leaves=6)
+    return tree_problems.make_problem(x, borders, g, h, w, rows, mask, params)
+
+
+def _grow():
+    return core_calls.grow_arguments(_problem(), n_threads=2)
+
+
+def _tree():
+    return core_calls.grow(_problem())
+
+
+def _apply_bins():
+    tree = _tree()
+    columns = _problem().columns
+    return {
+        "columns": columns, "feature": tree.feature, "left": tree.left,
+        "bin": tree.bin, "missing_left": tree.missing_left,
+        "ids": np.zeros(columns.shape[1], np.int32), "n_threads": 2,
+    }  # fmt: skip
+
+
+def _bin():
+    problem = _problem()
+    return {
+        "X": np.zeros((60, 3)), "borders": problem.borders, "offsets": problem.offsets,
+        "columns": np.zeros((3, 60), np.uint8),
+        "tiles": np.zeros((1, 60, 16), np.uint8), "n_threads": 2,
+    }  # fmt: skip
+
+
+def _forest():
+    tree = _tree()
+    return {
+        "starts": np.array([0, len(tree.feature)]), "feature": tree.feature,
+        "left": tree.left, "threshold": tree.threshold,
+        "missing_left": tree.missing_left, "value": tree.value,
+        "outputs": np.zeros(1, np.int32), "n_features": 3, "n_outputs": 1,
+    }  # fmt: skip
+
+
+def _predict():
+    forest = _core.forest(*_forest().values())
+    raw = np.zeros((60, 1), order="F")
+    return {"forest": forest, "X": np.zeros((60, 3)), "raw": raw, "n_threads": 2}
+
+
+def _apply():
+    forest = _core.forest(*_forest().values())
+    ids = np.zeros((1, 60), np.int32)
+    return {"forest": forest, "X": np.zeros((60, 3)), "ids": ids, "n_threads": 2}
+
+
+def _distinct():
+    return {"column": np.zeros(60), "out": np.zeros(9)}
+
+
+def _add_cells():
+    ids = np.arange(60, dtype=np.int32) % 4
+    return {"raw": np.zeros(60), "ids": ids, "values": np.zeros(4), "n_threads": 2}
+
+
+def _derivatives():
+    return {
+        "loss": 0, "y": np.zeros(60), "raw": np.zeros((60, 1), order="F"),
+        "weight": np.ones(60), "param": 0.5,
+        "gradient": np.zeros((60, 1), order="F"),
+        "hessian": np.zeros((60, 1), order="F"), "n_threads": 2,
+    }  # fmt: skip
+
+
+def _loss_sum():
+    arguments = _derivatives()
+    return {k: v for k, v in arguments.items() if k not in ("gradient", "hessian")}
+
+
+BUILDERS = {
+    "grow": _grow, "apply_bins": _apply_bins, "bin": _bin, "forest": _forest,
+    "predict": _predict, "apply": _apply, "distinct": _distinct,
+    "add_cells": _add_cells, "derivatives": _derivatives, "loss_sum": _loss_sum,
+}  # fmt: skip
+OPTIONAL = {
+    ("grow", "hessian"), ("grow", "weight"), ("grow", "rows"), ("grow", "features"),
+    ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_sum", "weight"),
+}  # fmt: skip
+OUTPUTS = {
+    "grow": "feature left threshold value gain weight_out bin missing_left ids",
+    "apply_bins": "ids", "bin": "columns tiles", "forest": "", "predict": "raw",
+    "apply": "ids", "distinct": "out", "add_cells": "raw",
+    "derivatives": "gradient hessian", "loss_sum": "",
+}  # fmt: skip
+STRIDED = {("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "column")}
+REAL = STRIDED  # float32 or float64
+ANY_LENGTH = STRIDED | {
+    ("distinct", "out"), ("add_cells", "values"), ("grow", "rows"),
+    ("apply_bins", "columns"),
+}  # fmt: skip
+
+
+def _longer(a):
+    return np.concatenate([a, a[-1:]])
+
+
+def _swapped(a):
+    return a.astype(a.dtype.newbyteorder())
+
+
+def _gapped(a):
+    wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
+    wide[..., ::2] = a
+    return wide[..., ::2]
+
+
+def _frozen(a):
+    a = a.copy(order="K")
+    a.flags.writeable = False
+    return a
+
+
+def _other_type(a):
+    swap = {"f": np.int64, "i": np.float64, "u": np.int32}
+    return a.astype(swap[a.dtype.kind])
+
+
+def _other_width(a):
+    swap = {"f8": "f4", "f4": "f8", "i4": "i8", "i8": "i4", "u1": "i1"}
+    return a.astype(swap[a.dtype.str[1:]])
+
+
+MUTATIONS: dict[str, Callable] = {
+    "none": lambda a: None,
+    "text": lambda a: "text",
+    "list": lambda a: a.tolist(),
+    "number": lambda a: 3.0,
+    "scalar array": lambda a: np.array(1, a.dtype),
+    "other type": _other_type,
+    "other width": _other_width,
+    "byte-swapped": lambda a: _swapped(a) if a.itemsize > 1 else _other_type(a),
+    "complex": lambda a: a.astype(complex),
+    "objects": lambda a: a.astype(object),
+    "strings": lambda a: a.astype("U9"),
+    "bool": lambda a: a.astype(bool),
+    "one axis more": lambda a: a[..., None],
+    "one axis less": lambda a: a.ravel() if a.ndim > 1 else np.array(1, a.dtype),
+    "longer": _longer,
+    "shorter": lambda a: a[:-1].copy(order="K"),
+    "empty": lambda a: a[:0],
+    "gaps": _gapped,
+    "read-only": _frozen,
+}
+
+
+def _applies(function, argument, mutation):
+    key = (function, argument)
+    if mutation == "none":
+        return key not in OPTIONAL
+    if mutation == "gaps":
+        return key not in STRIDED and key != ("forest", "outputs")  # of length 1
+    if mutation == "other width":
+        return key not in REAL
+    if mutation == "read-only":
+        return argument in OUTPUTS[function].split()
+    if mutation in ("longer", "shorter", "empty"):
+        shorter_values = key == ("add_cells", "values") and mutation != "longer"
+        return key not in ANY_LENGTH or shorter_values
+    return True
+
+
+def _cases():
+    """Every array argument with every mutation that is an error for it."""
+    shapes = {
+        "grow": "columns tiles n_bins gradient hessian weight rows features borders "
+        "offsets " + OUTPUTS["grow"],
+        "apply_bins": "columns feature left bin missing_left ids",
+        "bin": "X borders offsets columns tiles",
+        "forest": "starts feature left threshold missing_left value outputs",
+        "predict": "X raw",
+        "apply": "X ids",
+        "distinct": "column out",
+        "add_cells": "raw ids values",
+        "derivatives": "y raw weight gradient hessian",
+        "loss_sum": "y raw weight",
+    }
+    for function, arguments in shapes.items():
+        for argument in arguments.split():
+            for mutation in MUTATIONS:
+                if _applies(function, argument, mutation):
+                    yield function, argument, mutation
+
+
+@pytest.mark.parametrize("function", list(BUILDERS))
+def test_arguments_as_built_are_accepted(function):
+    getattr(_core, function)(*BUILDERS[function]().values())
+
+
+@pytest.mark.parametrize(("function", "argument", "mutation"), list(_cases()))
+def test_wrong_arrays(function, argument, mutation):
+    arguments = BUILDERS[function]()
+    arguments[argument] = MUTATIONS[mutation](arguments[argument])
+    with pytest.raises(REFUSED):
+        getattr(_core, function)(*arguments.values())
+
+
+@pytest.mark.parametrize("function", list(BUILDERS))
+def test_wrong_number_of_arguments(function):
+    values = list(BUILDERS[function]().values())
+    for wrong in ([], values[:-1], [*values, 1]):
+        with pytest.raises(TypeError):
+            getattr(_core, function)(*wrong)
+
+
+SCALARS = {
+    "max_leaves": [0, -1, 2**31, 1.5, "3", None],
+    "max_depth": [-2, 2**31, 2.5, "3", None],
+    "min_leaf_weight": [-1.0, NAN, "3", None],
+    "min_leaf_hessian": [-1.0, NAN, "3", None],
+    "l2": [-1.0, NAN, INF, "3", None],
+    "depth_wise": ["yes", None],
+    "n_node_features": [0, -1, 2**31, 1.5, None],
+    "seed": [-1, 2**64, 0.5, "3", None],
+    "workspace": [3, "text", np.zeros(3)],
+    "n_threads": [0, -1, 2**31, 257, 1.5, "3", None],
+}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [(k, v) for k, values in SCALARS.items() for v in values]
+)
+def test_wrong_parameters_of_a_tree(argument, value):
+    arguments = _grow()
+    arguments[argument] = value
+    with pytest.raises(REFUSED):
+        _core.grow(*arguments.values())
+
+
+@pytest.mark.parametrize("function", [k for k in BUILDERS if k not in ("forest", "distinct")])
+@pytest.mark.parametrize("n_threads", [0, -1, 10**6, 2**40, 1.5, None])
+def test_wrong_number_of_threads(function, n_threads):
+    arguments = BUILDERS[function]()
+    arguments["n_threads"] = n_threads
+    with pytest.raises(REFUSED):
+        getattr(_core, function)(*arguments.values())
+
+
+def test_a_forest_is_no_workspace():
+    arguments = _grow()
+    arguments["workspace"] = _core.forest(*_forest().values())
+    with pytest.raises(ValueError, match="apsule"):
+        _core.grow(*arguments.values())
+
+
+def _set(name, where, value):
+    def change(arguments):
+        arguments[name] = arguments[name].copy(order="K")
+        arguments[name][where] = value
+
+    change.__name__ = f"{name}[{where}] = {value}"
+    return change
+
+
+def _replace(name, value):
+    def change(arguments):
+        arguments[name] = value
+
+    change.__name__ = f"{name} = {value!r:.40}"
+    return change
+
+
+def _i32(*values):
+    return np.array(values, np.int32)
+
+
+def refused(function, change):
+    """Call with one changed argument, which must be refused."""
+    arguments = BUILDERS[function]()
+    change(arguments)
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        getattr(_core, function)(*arguments.values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # row 4 is sampled
+        _set("gradient", 4, NAN), _set("gradient", 4, INF), _set("gradient", 4, -INF),
+        _set("hessian", 4, NAN), _set("hessian", 4, INF), _set("hessian", 4, -1e-9),
+        _set("weight", 4, NAN), _set("weight", 4, INF), _set("weight", 4, -1.0),
+        _set("weight", 4, 0.0),
+        _replace("rows", _i32(1, 0)), _replace("rows", _i32(1, 1)),
+        _replace("rows", _i32(-1, 3)), _replace("rows", _i32(3, 60)),
+        _replace("rows", _i32()), _replace("rows", np.arange(61, dtype=np.int32)),
+        _set("n_bins", 0, -1), _set("n_bins", 0, 256), _set("n_bins", 0, 5),
+        _set("offsets", 0, 1), _set("offsets", 0, -1), _set("offsets", 1, 10**15),
+        _set("offsets", 1, -3), _set("offsets", 3, 10**15), _set("offsets", 3, 1),
+        _set("borders", 3, NAN), _set("borders", 0, NAN), _set("borders", 3, 1e9),
+    ],
+    ids=lambda c: c.__name__,
+)  # fmt: skip
+def test_wrong_values_for_grow(change):
+    refused("grow", change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("offsets", 0, 1), _set("offsets", 1, 10**15), _set("offsets", 1, -3),
+        _set("offsets", 3, 10**15), _set("offsets", 2, 0), _set("borders", 3, NAN),
+        _set("borders", 0, NAN), _set("borders", 3, 1e9), _set("borders", 3, -1e9),
+        _replace("borders", np.zeros(0)),
+    ],
+    ids=lambda c: c.__name__,
+)  # fmt: skip
+def test_wrong_values_for_bin(change):
+    refused("bin", change)
+
+
+def test_more_borders_than_bins():
+    arguments = _bin()
+    arguments["X"] = np.zeros((60, 1))
+    arguments["columns"] = np.zeros((1, 60), np.uint8)
+    arguments["borders"] = np.arange(255.0)
+    arguments["offsets"] = np.array([0, 255])
+    with pytest.raises(ValueError, match="254"):
+        _core.bin(*arguments.values())
+
+
+LINKS = [
+    _set("left", 0, 0),  # onto itself
+    _set("left", 0, 10**6),
+    _set("left", 0, 2**31 - 1),
+    _set("left", 1, 10),  # the right child is one beyond the last node
+    _set("feature", 0, 3),
+    _set("feature", 0, -1),
+    _set("feature", 0, 2**31 - 1),
+]
+
+
+@pytest.mark.parametrize("function", ["apply_bins", "forest"])
+@pytest.mark.parametrize("change", LINKS, ids=lambda c: c.__name__)
+def test_broken_trees(function, change):
+    refused(function, change)
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        ([-1, -1, -1], "two nodes that nothing links to"),
+        ([1, 3, 3, -1, -1], "two parents of one pair"),
+        ([1, 3, 7, 5, -1, 9, -1, 9, -1, -1, -1], "a pair at two depths"),
+        ([1, 2, -1, -1], "a node that is left and right child"),
+    ],
+)
+def test_graphs_that_are_no_tree(left, why):
+    n = len(left)
+    arguments = {
+        "starts": np.array([0, n]), "feature": np.zeros(n, np.int32),
+        "left": np.array(left, np.int32), "threshold": np.zeros(n),
+        "missing_left": np.zeros(n, np.uint8), "value": np.zeros(n),
+        "outputs": np.zeros(1, np.int32), "n_features": 1, "n_outputs": 1,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="tree"):
+        _core.forest(*arguments.values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("starts", 0, 1), _set("starts", 1, 1), _set("starts", 1, 10**12),
+        _set("starts", 1, -1), _set("outputs", 0, 1), _set("outputs", 0, -1),
+        _replace("n_features", 0), _replace("n_features", 1), _replace("n_outputs", 0),
+        _replace("n_outputs", -5), _replace("n_features", -5),
+    ],
+    ids=lambda c: c.__name__,
+)  # fmt: skip
+def test_wrong_values_for_a_forest(change):
+    refused("forest", change)
+
+
+def test_starts_that_descend():
+    arguments = _forest()
+    n = len(arguments["feature"])
+    arguments["outputs"] = np.zeros(2, np.int32)
+    for middle in (-1, 0, n, n + 1):
+        arguments["starts"] = np.array([0, middle, n])
+        with pytest.raises(ValueError, match="tree"):
+            _core.forest(*arguments.values())
+
+
+@pytest.mark.parametrize("function", ["predict", "apply"])
+def test_what_is_no_forest(function):
+    for wrong in (None, 3, "forest", object(), np.zeros(3)):
+        arguments = BUILDERS[function]()
+        arguments["forest"] = wrong
+        with pytest.raises(REFUSED):
+            getattr(_core, function)(*arguments.values())
+
+
+@pytest.mark.parametrize("function", ["predict", "apply"])
+def test_wrong_number_of_features(function):
+    for n_features in (0, 2, 4):
+        arguments = BUILDERS[function]()
+        arguments["X"] = np.zeros((60, n_features))
+        with pytest.raises(ValueError, match="features"):
+            getattr(_core, function)(*arguments.values())
+
+
+@pytest.mark.parametrize("value", [-1, 4, 2**31 - 1, -(2**31)])
+def test_cells_that_do_not_exist(value):
+    refused("add_cells", _set("ids", 59, value))
+
+
+@pytest.mark.parametrize("function", ["derivatives", "loss_sum"])
+def test_wrong_losses(function):
+    for loss in (-1, 10, 2**31, 0.5, None, "squared"):
+        arguments = BUILDERS[function]()
+        arguments["loss"] = loss
+        with pytest.raises(REFUSED):
+            getattr(_core, function)(*arguments.values())
+
+
+@pytest.mark.parametrize("label", [-1.0, 3.0, NAN, INF, 1e300])
+@pytest.mark.parametrize("function", ["derivatives", "loss_sum"])
+def test_wrong_labels(function, label):
+    arguments = BUILDERS[function]()
+    arguments["loss"] = 8
+    for name in ("raw", "gradient", "hessian"):
+        if name in arguments:
+            arguments[name] = np.zeros((60, 3), order="F")
+    getattr(_core, function)(*arguments.values())
+    arguments["y"][7] = label
+    with pytest.raises(ValueError, match="label"):
+        getattr(_core, function)(*arguments.values())
+
+
+def test_one_output_where_the_loss_has_one():
+    arguments = _derivatives()
+    for name in ("raw", "gradient", "hessian"):
+        arguments[name] = np.zeros((60, 2), order="F")
+    with pytest.raises(ValueError, match="output"):
+        _core.derivatives(*arguments.values())
+
+
+@pytest.mark.parametrize("size", [0, 256, 1000])
+def test_limits_of_distinct(size):
+    with pytest.raises(ValueError, match="255"):
+        _core.distinct(np.zeros(5), np.zeros(size))
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 4, 10])
+def test_a_tree_that_does_not_fit(capacity):
+    arguments = core_calls.grow_arguments(_problem(), capacity=capacity)
+    with pytest.raises(ValueError, match="fit"):
+        _core.grow(*arguments.values())
+
+
+def test_more_leaves_than_memory():
+    """A limit that no tree reaches costs nothing."""
+    problem = _problem()
+    expected = oracle.grow(problem.with_params(max_leaves=1000))
+    arguments = core_calls.grow_arguments(problem, capacity=100)
+    arguments["max_leaves"] = 2**31 - 1
+    tree = core_calls.grow_with(arguments)
+    core_calls.assert_same_tree(tree, expected, "no limit")
+
+
+def test_infinite_least_weights_leave_the_root():
+    for name in ("min_leaf_weight", "min_leaf_hessian"):
+        arguments = _grow()
+        arguments[name] = INF
+        assert len(core_calls.grow_with(arguments).feature) == 1
+
+
+def test_unsampled_rows_may_hold_anything():
+    problem = _problem()
+    expected = core_calls.grow(problem)
+    for name in ("gradient", "hessian", "weight"):
+        spoilt = getattr(problem, name).copy()
+        spoilt[1::2] = NAN
+        other = oracle.replace(problem, **{name: spoilt})
+        core_calls.assert_same_tree(core_calls.grow(other), expected, name)
+
+
+def test_bins_out_of_range_do_not_crash(tier):
+    """Rubbish in the bins gives a rubbish tree, inside the arrays."""
+    rng = np.random.default_rng(0)
+    for seed in range(200):
+        arguments = _grow()
+        for name in ("columns", "tiles"):
+            arguments[name] = rng.integers(0, 256, arguments[name].shape, np.uint8)
+        arguments["seed"] = seed
+        tree = core_calls.grow_with(arguments)
+        assert (tree.ids >= 0).all()
+        assert (tree.ids < len(tree.feature)).all()
+
+
+def test_empty_matrices():
+    """No rows is a table like any other, except to grow on."""
+    nothing = np.zeros((0, 3))
+    forest = _core.forest(*_forest().values())
+    _core.predict(forest, nothing, np.zeros((0, 1), order="F"), 2)
+    _core.apply(forest, nothing, np.zeros((1, 0), np.int32), 2)
+    assert _core.distinct(np.zeros(0), np.zeros(3)) == 0
+    arguments = _grow()
+    arguments["columns"] = np.zeros((3, 0), np.uint8)
+    with pytest.raises(ValueError, match="row"):
+        _core.grow(*arguments.values())
+
+
+def test_a_failed_call_releases_its_buffers():
+    """An array still exported could not be resized."""
+    arguments = _grow()
+    arguments["ids"] = np.zeros(3, np.int32)
+    gradient = arguments["gradient"] = np.zeros(60)
+    with pytest.raises(ValueError, match="ids"):
+        _core.grow(*arguments.values())
+    del arguments
+    gradient.resize(100, refcheck=True)

@@ -1,0 +1,137 @@
+"""Forests walked on raw values, against the oracle's walk."""
+
+import core_calls
+import grower_oracle as oracle
+import numpy as np
+import pytest
+import tree_problems
+
+
+def grown(x, seed, **params):
+    """A tree of some random gradient on the columns of x."""
+    g = np.random.default_rng(seed).standard_normal(len(x))
+    params = oracle.Params(**{"max_leaves": 31, "seed": seed, **params})
+    borders = tree_problems.midpoints(x)
+    return core_calls.grow(tree_problems.make_problem(x, borders, g, params=params))
+
+
+def values(n, f, seed=0, missing=0.1):
+    """Random raw values with missing ones."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, f)).round(2)
+    x[rng.random(x.shape) < missing] = np.nan
+    return x
+
+
+def check(trees, x, outputs=None, n_outputs=1, start=0.0):
+    """Leaves and sums of every tier and number of threads."""
+    outputs = outputs or [0] * len(trees)
+    packed = core_calls.forest(trees, x.shape[1], outputs, n_outputs)
+    ids = np.array([oracle.apply_raw(tree, x) for tree in trees])
+    expected = np.full((len(x), n_outputs), start, order="F")
+    for tree, leaf, output in zip(trees, ids, outputs, strict=True):
+        expected[:, output] += tree.value[leaf]
+    for name in core_calls.present_tiers():
+        with core_calls.tier(name):
+            for n_threads in (1, 2, 3):
+                found = core_calls.apply_raw(packed, x, len(trees), n_threads)
+                assert np.array_equal(found, ids), name
+                raw = np.full_like(expected, start)
+                core_calls._core.predict(packed, x, raw, n_threads)
+                assert np.array_equal(raw, expected), name
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 511, 512, 513, 3000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_rows(n, dtype):
+    x = values(300, 4)
+    trees = [grown(x, seed) for seed in range(3)]
+    check(trees, values(n, 4, seed=1).astype(dtype), start=0.25)
+
+
+@pytest.mark.parametrize("layout", tree_problems.LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_layouts(layout, dtype):
+    x = values(300, 5)
+    trees = [grown(x, seed) for seed in range(2)]
+    check(trees, tree_problems.in_layout(values(131, 5, 1).astype(dtype), layout))
+
+
+@pytest.mark.parametrize("max_leaves", [1, 2, 3, 8, 64, 65, 129, 700])
+@pytest.mark.parametrize("depth_wise", [False, True])
+def test_sizes_of_trees(max_leaves, depth_wise):
+    x = values(900, 3)
+    tree = grown(x, 0, max_leaves=max_leaves, depth_wise=depth_wise)
+    assert tree.n_leaves == max_leaves
+    check([tree, grown(x, 1)], values(500, 3, 1))
+
+
+def test_a_tree_as_deep_as_it_has_splits():
+    """Each split cuts one value off: 200 steps to the deepest leaf."""
+    x = np.arange(201.0)[:, None]
+    g = 3.0 ** np.arange(201.0)
+    problem = tree_problems.make_problem(
+        x, tree_problems.midpoints(x), g, params=oracle.Params(max_leaves=300)
+    )
+    tree = core_calls.grow(problem)
+    depth = np.zeros(len(tree.feature), int)
+    for i in np.flatnonzero(tree.feature >= 0):
+        depth[tree.left[i] : tree.left[i] + 2] = depth[i] + 1
+    assert depth.max() > 15
+    check([tree], np.random.default_rng(0).uniform(-5, 210, (200, 1)))
+
+
+def test_values_at_and_around_the_thresholds():
+    x = values(300, 2, missing=0.2)
+    tree = grown(x, 0)
+    borders = np.unique(tree.threshold[tree.feature >= 0])
+    near = [borders, np.nextafter(borders, -9), np.nextafter(borders, 9)]
+    near = np.concatenate([*near, [np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324]])
+    check([tree], np.column_stack([near, near[::-1]]))
+    check([tree], np.column_stack([near, near[::-1]]).astype(np.float32))
+
+
+def test_missing_values_that_growing_never_saw():
+    x = values(300, 3, missing=0.0)
+    check([grown(x, seed) for seed in range(4)], np.full((70, 3), np.nan))
+
+
+def test_everything_is_at_most_infinity():
+    """Value against missing: +inf is a value."""
+    x = np.array([[0.0], [1.0], [np.nan], [np.nan]])
+    problem = tree_problems.make_problem(
+        x, tree_problems.midpoints(x), np.array([1.0, 1.0, -1.0, -1.0])
+    )
+    tree = core_calls.grow(problem)
+    assert tree.threshold[0] == np.inf
+    check([tree], np.array([[np.inf], [-np.inf], [np.nan], [3.0]]))
+
+
+def test_several_outputs():
+    x = values(300, 4)
+    trees = [grown(x, seed) for seed in range(7)]
+    check(trees, values(200, 4, 1), [0, 2, 1, 1, 0, 2, 2], n_outputs=4, start=-1.5)
+
+
+def test_no_tree_at_all():
+    packed = core_calls._core.forest(
+        np.zeros(1, np.int64), *(np.zeros(0, t) for t in ("i4", "i4", "f8", "u1", "f8")),
+        np.zeros(0, np.int32), 2, 1,
+    )  # fmt: skip
+    assert (core_calls.predict_raw(packed, np.zeros((5, 2))) == 0).all()
+    assert core_calls.apply_raw(packed, np.zeros((5, 2)), 0).shape == (0, 5)
+
+
+def test_many_features():
+    x = values(200, 70)
+    check([grown(x, seed) for seed in range(5)], values(100, 70, 1))
+
+
+def test_a_forest_outlives_its_arrays():
+    x = values(200, 3)
+    tree = grown(x, 0)
+    packed = core_calls.forest([tree], 3)
+    expected = core_calls.predict_raw(packed, x)
+    for name in ("feature", "left", "threshold", "value"):
+        getattr(tree, name)[:] = 0
+    assert np.array_equal(core_calls.predict_raw(packed, x), expected)
