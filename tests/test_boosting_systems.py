@@ -738,9 +738,8 @@ class StaircaseLearner:
         cells = np.digitize(x, borders)
         sums = np.bincount(cells, weight[:, 0] * step[:, 0], 8)
         values = sums / np.bincount(cells, weight[:, 0], 8)
-        return Staircase(borders, values[:, None]), Staircase(
-            borders, values[:, None]
-        ).contribution(state)
+        staircase = Staircase(borders, values[:, None])
+        return staircase, staircase.contribution(state)
 
 
 def graph_problem(n=240):
@@ -776,7 +775,11 @@ def test_ebbs_gradient_is_the_adjoint_one():
 
 def test_ebbs_boosts_through_the_graph():
     objective, problem = graph_problem()
-    pieces = {"direction": Gradient(), "learner": StaircaseLearner(), "step": Shrinkage(0.2)}
+    pieces = {
+        "direction": Gradient(),
+        "learner": StaircaseLearner(),
+        "step": Shrinkage(0.2),
+    }
     watch = Watch()
     run = fit(method(objective=objective, **pieces), problem, 60, monitors=[watch])
     held_out = np.array(watch.losses)[:, 1]

@@ -21,7 +21,15 @@ from boostlab.protocols import Monitor
 from boostlab.state import Ensemble, Run, State, constant
 
 _KIND = "checkpoint"
-_FIELDS = {"kind", "fingerprint", "ensemble", "best", "generator", "monitors", "carried"}
+_FIELDS = {
+    "kind",
+    "fingerprint",
+    "ensemble",
+    "best",
+    "generator",
+    "monitors",
+    "carried",
+}
 
 
 class Checkpoint(BaseMonitor):
@@ -111,7 +119,12 @@ class Checkpoint(BaseMonitor):
         """Keep what an interrupt during the next round must not spoil."""
         states = [[type(m).__name__, m.get_state()] for m in self._monitors]
         best = run.best
-        self._last = run.ensemble.snapshot(), best, generator_state(run.state.rng), states
+        self._last = (
+            run.ensemble.snapshot(),
+            best,
+            generator_state(run.state.rng),
+            states,
+        )
 
     @staticmethod
     def _raw_predictions(run: Run) -> list[np.ndarray]:
@@ -142,7 +155,9 @@ class Checkpoint(BaseMonitor):
         data, arrays = read_archive(self.path)
         with about(self.path):
             if not isinstance(data, dict) or data.get("kind") != _KIND:
-                raise ValueError("it is a model and not a checkpoint; give another path")
+                raise ValueError(
+                    "it is a model and not a checkpoint; give another path"
+                )
             fields(data, _FIELDS, "checkpoint")
         self._check_match(data)
         with about(self.path):

@@ -55,7 +55,9 @@ class EarlyStopping(BaseMonitor):
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters are in their ranges."""
-        check_number("n_iter_no_change", self.n_iter_no_change, at_least=1, integer=True)
+        check_number(
+            "n_iter_no_change", self.n_iter_no_change, at_least=1, integer=True
+        )
         check_number("tol", self.tol, at_least=0)
 
     def sharing(self, losses: Losses) -> EarlyStopping:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -18,6 +18,9 @@ from boostlab.parallel import n_threads
 MAX_BINS = 255
 """Most value bins of a feature; bin 255 is for missing values."""
 
+# Features whose sampled rows are read together, which is cheaper where rows are
+# contiguous.
+_BLOCK = 8
 # Below this number of values, starting threads costs more than it saves.
 _SERIAL_SIZE = 1 << 16
 # Sums of masses below it are exact, also when multiplied by MAX_BINS in 64 bits.
@@ -65,6 +68,8 @@ class BinnedTable:
         Value bins of each feature, 0 to 255.
     borders, offsets : ndarray
         See :class:`Borders`.
+    workspace : capsule
+        Memory of the core that the trees grown on this table share.
     """
 
     columns: NDArray[np.uint8]
@@ -72,6 +77,7 @@ class BinnedTable:
     n_bins: NDArray[np.int32]
     borders: NDArray[np.float64]
     offsets: NDArray[np.int64]
+    workspace: Any = field(default_factory=_core.workspace, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +125,29 @@ class Bins:
         rows = _sampled_rows(table, self.subsample)
         mass = _masses(table.weight if rows is None else _taken(table.weight, rows))
 
-        def borders_of(feature: int) -> NDArray[np.float64] | None:
-            column = table.numeric[:, feature]
-            values = np.empty(self.max_bins)
-            n_distinct = _core.distinct(column, values)
-            if n_distinct == 0:
-                return None
-            if n_distinct > 0:
-                return midpoints(values[: n_distinct - 1], values[1:n_distinct])
-            sample = column if rows is None else np.take(column, rows)
-            return quantile_borders(*_summed(sample, mass), self.max_bins)
+        def borders_of(first: int) -> list[NDArray[np.float64] | None]:
+            block = table.numeric[:, first : first + _BLOCK]
+            exact = [_distinct(column, self.max_bins) for column in block.T]
+            sample = block.T
+            if rows is not None and any(values is None for values in exact):
+                sample = _sampled_columns(block, rows)
+            return [
+                quantile_borders(*_summed(column, mass), self.max_bins)
+                if values is None
+                else _between(values)
+                for values, column in zip(exact, sample, strict=True)
+            ]
 
-        found = _map(borders_of, table.n_features, table.numeric.size)
+        starts = range(0, table.n_features, _BLOCK)
+        found = [
+            b for part in _map(borders_of, starts, table.numeric.size) for b in part
+        ]
         n_borders = [0 if b is None else len(b) for b in found]
         n_bins = [0 if b is None else len(b) + 1 for b in found]
         return Borders(
-            _frozen(np.concatenate([np.empty(0), *(b for b in found if b is not None)])),
+            _frozen(
+                np.concatenate([np.empty(0), *(b for b in found if b is not None)])
+            ),
             _frozen(np.concatenate(([0], np.cumsum(n_borders))).astype(np.int64)),
             _frozen(np.array(n_bins, dtype=np.int32)),
         )
@@ -226,6 +239,28 @@ def _sampled_rows(table: Table, subsample: int) -> NDArray[np.intp] | None:
     return np.sort(rows)
 
 
+def _sampled_columns(
+    block: NDArray[np.floating[Any]], rows: NDArray[np.intp]
+) -> NDArray[np.floating[Any]]:
+    """Return the sampled rows of some features, one row of the result a feature."""
+    by_column = block.strides[0] == block.itemsize
+    return block.T[:, rows] if by_column else block[rows].T
+
+
+def _distinct(
+    column: NDArray[np.floating[Any]], limit: int
+) -> NDArray[np.float64] | None:
+    """Return the distinct values, ascending; None if there are more than `limit`."""
+    values = np.empty(limit)
+    n_distinct = _core.distinct(column, values)
+    return None if n_distinct < 0 else values[:n_distinct]
+
+
+def _between(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the borders between all values; None if there are no values."""
+    return midpoints(values[:-1], values[1:]) if len(values) else None
+
+
 def _masses(weight: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
     """Return the weights as integers; None where all are equal.
 
@@ -259,16 +294,16 @@ def _summed(
     return values[first].astype(np.float64), sums
 
 
-def _map(function: Callable[[int], Any], n: int, size: int) -> list[Any]:
-    """Return ``function(0), ..., function(n - 1)``, in threads if it is worth it.
+def _map(function: Callable[[int], Any], items: Sequence[int], size: int) -> list[Any]:
+    """Return the function of each item, in threads if `size` values are worth it.
 
     Sorting, and the scan for distinct values, release the interpreter's lock.
     """
-    n_workers = min(n_threads(), n)
+    n_workers = min(n_threads(), len(items))
     if n_workers == 1 or size < _SERIAL_SIZE:
-        return [function(i) for i in range(n)]
+        return [function(item) for item in items]
     with ThreadPoolExecutor(n_workers) as pool:
-        return list(pool.map(function, range(n)))
+        return list(pool.map(function, items))
 
 
 def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:

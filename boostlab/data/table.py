@@ -88,6 +88,12 @@ class Table:
             self._fitted[view] = view.fit(self)
         return self._fitted[view]
 
+    def was_fitted(self, view: View, fitted: Any) -> bool:
+        """Return whether `fitted` is what `view` learned here, without learning it."""
+        if self.reference is not None:
+            return self.reference.was_fitted(view, fitted)
+        return fitted is not None and self._fitted.get(view) is fitted
+
     def view(self, view: View) -> Any:
         """Return `view` of this table; the same object whenever asked again."""
         if view not in self._views:
@@ -113,7 +119,7 @@ class Table:
         if not isinstance(rows, slice):
             rows = _row_numbers(rows, self.n_samples)
         # Indexing the transpose keeps columns contiguous where they were.
-        by_column = self.numeric.flags.f_contiguous
+        by_column = self.numeric.strides[0] == self.numeric.itemsize
         numeric = self.numeric.T[:, rows].T if by_column else self.numeric[rows]
         return Table(
             numeric,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from boostlab.boosting import Boosting
@@ -23,11 +24,13 @@ from boostlab.callbacks.scikit_learn import (
 )
 from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
-from boostlab.estimators.features import allows_missing, check_columns, check_finite
+from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
+from boostlab.estimators.pieces import allows_missing, piece
 from boostlab.estimators.rows import Rows, check_weight, hold_out
 from boostlab.inspection import feature_importances
+from boostlab.objectives import get_objective
 from boostlab.parallel import threads
 from boostlab.protocols import Objective
 from boostlab.state import Ensemble, Problem, Run
@@ -68,10 +71,20 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     """
 
     _domains = COMMON
+    _task: str
+
+    def _conflicts(self) -> list[str]:
+        """Return a sentence for each combination of parameters that cannot be."""
+        return []
 
     def _make_objective(self) -> Objective:
         """Return the objective for the targets that were learnt."""
         raise NotImplementedError
+
+    def _objective_for(self, objective: str | Objective) -> Objective:
+        """Return the objective that a parameter stands for."""
+        n_classes = len(getattr(self, "classes_", ()))
+        return get_objective(piece(objective, {}), self._task, n_classes)
 
     def _make_boosting(self, objective: Objective) -> Boosting:
         """Return the pieces around `objective`."""
@@ -114,7 +127,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         ValueError
             If parameters or data cannot be used; all faulty parameters are named.
         """
-        check_parameters(self, self._domains)
+        check_parameters(self, self._domains, self._conflicts())
         with threads(self.n_jobs):
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
@@ -211,23 +224,32 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     def _rows(
         self, X: Any, y: Any, sample_weight: Any, suffix: str, reset: bool
     ) -> Rows:
-        """Return encoded rows, those of weight 0 dropped before anything is learnt."""
-        X = check_columns(self, X, y=y, reset=reset)
-        n_samples = X.shape[0]
-        y = self._check_targets(y, n_samples, "y" + suffix)
-        weight = check_weight(sample_weight, n_samples, "sample_weight" + suffix)
+        """Return encoded rows; those of weight 0 are gone before anything is learnt."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
+        y = self._check_targets(y, "y" + suffix)
+        check_consistent_length(X, y)
+        weight = check_weight(sample_weight, len(y), "sample_weight" + suffix)
+        if reset:
+            self.encoder_ = TableEncoder(owner=type(self).__name__)
+            numeric = self.encoder_.fit_transform(X, weight)
+            _copy_features(self.encoder_, self)
+        else:
+            numeric = self.encoder_.transform(X)
         counts = weight > 0
         if not counts.all():
-            X, y, weight = select_rows(X, counts), y[counts], weight[counts]
-        if reset:
-            self.encoder_ = TableEncoder().fit(X)
-        numeric = self.encoder_.transform(X)
+            numeric, y, weight = numeric[counts], y[counts], weight[counts]
         check_finite(self, numeric)
-        return Rows(numeric, self._encode_targets(y, reset), weight)
+        if reset:
+            self._learn_targets(y)
+        return Rows(numeric, self._encode_targets(y, "y" + suffix), weight)
 
     def _problem(self, data: _Data) -> Problem:
         """Return what the loop is given."""
-        names = self._names()
+        names = getattr(self, "feature_names_in_", None)
         rows, aside = data.rows, data.held_out
         table = Table(rows.numeric, names, weight=rows.weight, seed=data.seed)
         validation = None
@@ -238,9 +260,127 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             validation = Problem(held_out, aside.y, aside.weight)
         return Problem(table, rows.y, rows.weight, validation)
 
-    def _names(self) -> list[str]:
-        """Return the names of the features, x0, x1, ... where they have none."""
-        names = getattr(self, "feature_names_in_", None)
-        return [f"x{i}" for i in range(self.n_features_in_)] if names is None else [
-            str(name) for name in names
-        ]
+    def _watched_loss(self, data: _Data) -> Any:
+        """Return the loss that early stopping watches; None for the objective's."""
+        if self.scoring == "loss":
+            return None
+        scorer = check_scoring(self, self.scoring)
+        rows = data.rows if data.held_out is None else data.held_out
+        targets = self._decode_targets(rows.y)
+        # Not all metrics take weights, so they are given only where they matter.
+        unweighted = (rows.weight == 1).all()
+        weights = {} if unweighted else {"sample_weight": rows.weight}
+
+        def loss(run: Run) -> float:
+            state = run.state if data.held_out is None else run.state.validation
+            model = copy.copy(self)
+            vars(model).update(_fitted(run.ensemble))
+            # The scorer's questions are answered from what the loop has computed.
+            model._raw_prediction = lambda X: state.raw_prediction
+            return -float(scorer(model, rows.numeric, targets, **weights))
+
+        return loss
+
+    def _public_callbacks(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> list[ScikitLearnCallbacks]:
+        """Return the monitor of scikit-learn's callbacks, where there are such."""
+        if not hasattr(self, "set_callbacks"):
+            return []
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return [ScikitLearnCallbacks(self, X, y, metadata, _fitted)]
+
+    def _raw_prediction(self, X: Any) -> Array:
+        """Return the raw prediction, shape (n, K)."""
+        table = self._table(X)
+        with threads(self.n_jobs):
+            return self.ensemble_.predict(table)
+
+    def _staged_raw_prediction(self, X: Any) -> Iterator[Array]:
+        """Yield the raw prediction after each round; copy to keep one."""
+        stages = self.ensemble_.staged_predict(self._table(X))
+        while True:
+            # Set only while the round runs, and not while the caller uses its result.
+            with threads(self.n_jobs):
+                raw = next(stages, None)
+            if raw is None:
+                return
+            yield raw
+
+    def _table(self, X: Any) -> Table:
+        """Return new rows as the table that the ensemble reads."""
+        check_is_fitted(self)
+        numeric = self.encoder_.transform(X)
+        check_finite(self, numeric)
+        return Table(numeric, getattr(self, "feature_names_in_", None))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a file that :func:`boostlab.load` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, usually named ``*.boostlab``. One that is there is replaced.
+
+        Raises
+        ------
+        TypeError
+            If the model has a part that is not registered for model files.
+        """
+        from boostlab.persistence import save
+
+        check_is_fitted(self)
+        save(self, path)
+
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in the gain of all splits; sums to 1, shape (f,).
+
+        Gain favours features with many distinct values; for a fairer account use
+        :func:`sklearn.inspection.permutation_importance` on held-out rows.
+        """
+        check_is_fitted(self)
+        return feature_importances(self.ensemble_, self.n_features_in_)
+
+    @property
+    def train_score_(self) -> Array:
+        """Negative training loss before the first round and after each round run.
+
+        Recorded while stopping early or verbose, else empty.
+        """
+        return -self.history_.get("training_loss", np.empty(0))
+
+    @property
+    def validation_score_(self) -> Array:
+        """Held-out score before the first round and after each round run.
+
+        The negative loss, or the value of ``scoring``; empty without held-out rows.
+        """
+        if "validation_score" in self.history_:
+            return self.history_["validation_score"]
+        return -self.history_.get("validation_loss", np.empty(0))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "ensemble_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = allows_missing(self.learner)
+        return tags
+
+
+def _fitted(ensemble: Ensemble) -> dict[str, Any]:
+    """Return the fitted attributes that depend on the rounds."""
+    return {
+        "ensemble_": ensemble,
+        "n_iter_": ensemble.n_rounds,
+        "baseline_prediction_": ensemble.baseline,
+    }
+
+
+def _copy_features(encoder: TableEncoder, estimator: BaseBoosting) -> None:
+    """Give the estimator the number and names of the features."""
+    vars(estimator).pop("feature_names_in_", None)
+    estimator.n_features_in_ = encoder.n_features_in_
+    if hasattr(encoder, "feature_names_in_"):
+        estimator.feature_names_in_ = encoder.feature_names_in_

@@ -28,7 +28,7 @@ class Number:
 
     Parameters
     ----------
-    above, at_least, at_most : float, optional
+    above, at_least, at_most, below : float, optional
         Bounds of the number.
     integer : bool, default=False
         Whether only whole numbers count.
@@ -39,6 +39,7 @@ class Number:
     above: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    below: float | None = None
     integer: bool = False
     also: tuple[Any, ...] = ()
 
@@ -57,6 +58,10 @@ class Number:
                 at_most=self.at_most,
                 integer=self.integer,
             )
+            if self.below is not None and not value < self.below:
+                raise ValueError(
+                    f"{name} is {value!r}; give one less than {self.below}."
+                )
         except (TypeError, ValueError) as error:
             if not self.also:
                 raise
@@ -148,24 +153,31 @@ class PieceOrName:
             value.validate()
 
 
-def check_parameters(estimator: Any, domains: Mapping[str, Domain]) -> None:
+def check_parameters(
+    estimator: Any, domains: Mapping[str, Domain], conflicts: Iterable[str] = ()
+) -> None:
     """Check all parameters of an estimator and report all faults at once.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has an attribute for every parameter.
+    domains : mapping of str to Domain
+        The domain of each parameter.
+    conflicts : iterable of str, default=()
+        Sentences about combinations of parameters.
 
     Raises
     ------
     ValueError
-        With one sentence for each parameter that is outside its domain.
+        With one sentence for each parameter outside its domain, and the conflicts.
     """
     faults = [
         fault
         for name, domain in domains.items()
         for fault in _fault(domain, name, getattr(estimator, name))
     ]
-    raise_all(faults)
-
-
-def raise_all(faults: list[str]) -> None:
-    """Raise ValueError with all the sentences, if there are any."""
+    faults += conflicts
     if faults:
         raise ValueError(" ".join(faults))
 
@@ -209,7 +221,7 @@ COMMON: dict[str, Domain] = {
         lambda value: isinstance(value, str) or callable(value),
         "'loss', the name of a scorer of scikit-learn, or a callable (estimator, X, y)",
     ),
-    "validation_fraction": Number(above=0, at_most=1, also=(None,)),
+    "validation_fraction": Number(above=0, below=1, also=(None,)),
     "n_iter_no_change": Number(at_least=1, integer=True),
     "tol": Number(at_least=0),
     "keep_all_rounds": FLAG,
@@ -222,7 +234,7 @@ COMMON: dict[str, Domain] = {
         _is_random_state,
         "None, an integer of at least 0, or a RandomState or Generator of NumPy",
     ),
-    "verbose": Number(at_least=0, integer=True, also=(True, False)),
+    "verbose": Number(at_least=0, integer=True, also=(False, True)),
 }
 """Domains of the parameters that all estimators share."""
 

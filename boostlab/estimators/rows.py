@@ -88,7 +88,8 @@ def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array
     Raises
     ------
     ValueError
-        If the dict names an unknown class or gives a negative or infinite weight.
+        If the dict names an unknown class, or gives a weight that is not positive
+        and finite.
     """
     if class_weight is None:
         return np.ones(len(classes))
@@ -103,10 +104,10 @@ def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array
             f"{known!r:.200}."
         )
     factors = np.array([float(class_weight.get(label, 1)) for label in known])
-    if not (np.isfinite(factors) & (factors >= 0)).all():
+    if not (np.isfinite(factors) & (factors > 0)).all():
         raise ValueError(
-            f"class_weight is {dict(class_weight)!r:.200}; give finite weights of at "
-            "least 0."
+            f"class_weight is {dict(class_weight)!r:.200}; give finite weights greater "
+            "than 0."
         )
     return factors
 

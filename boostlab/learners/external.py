@@ -176,13 +176,23 @@ def _weight_parameter(model: BaseEstimator) -> str | None:
     )
 
 
+def _allows_missing(estimator: BaseEstimator) -> bool:
+    """Return whether missing values may be given to `estimator`, as far as it says."""
+    while isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps]
+        estimator = next(step for step in steps if step not in (None, "passthrough"))
+    tags = get_tags(estimator)
+    # What is composed of estimators often says nothing of what they accept.
+    composed = any(hasattr(part, "fit") for part in estimator.get_params().values())
+    return tags.input_tags.allow_nan or tags.no_validation or composed
+
+
 def _columns(
     estimator: BaseEstimator, table: Table, features: NDArray[np.intp] | None
 ) -> NDArray[Any]:
     """Return the numeric columns, refused if missing values would be."""
     x = table.numeric if features is None else table.numeric[:, features]
-    tags = get_tags(estimator)
-    if not (tags.input_tags.allow_nan or tags.no_validation):
+    if not _allows_missing(estimator):
         missing = np.isnan(x).any(axis=0)
         if missing.any():
             first = missing.argmax() if features is None else features[missing.argmax()]

@@ -303,7 +303,7 @@ class Trees:
     def cells(self, table: Table) -> NDArray[np.int32]:
         """Return the leaf of each row in each tree, shape (n_trees, n), int32."""
         ids = np.empty((len(self.trees), table.n_samples), dtype=np.int32)
-        if self.borders is None or table.fitted(self.bins) is not self.borders:
+        if self.bins is None or not table.was_fitted(self.bins, self.borders):
             _core.apply(self._forest(), table.numeric, ids, n_threads())
             return ids
         columns = table.view(self.bins).columns

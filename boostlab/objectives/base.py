@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
+from boostlab.checks import check_number
 from boostlab.objectives.fused import FusedLoss, fused_derivatives, fused_loss_sum
 from boostlab.objectives.links import IdentityLink, Link
 from boostlab.pieces import Piece
@@ -254,19 +255,30 @@ def check_shape(
     )
 
 
-def _numeric_baseline(
-    objective: PointwiseObjective, y: Array, weight: Array
-) -> Array:
+def check_between(name: str, value: Any, low: float, high: float) -> None:
+    """Raise TypeError or ValueError unless `value` is a number in (low, high)."""
+    check_number(name, value)
+    if not low < value < high:
+        raise ValueError(
+            f"{name} is {value!r}; give a number between {low:g} and {high:g}, both "
+            "excluded."
+        )
+
+
+def _numeric_baseline(objective: PointwiseObjective, y: Array, weight: Array) -> Array:
     """Return a minimiser of the weighted mean loss over constants, or zeros."""
     n_outputs, total = objective.n_outputs(y), np.sum(weight)
 
     def mean_loss(point: Array) -> float:
         raw = constant(len(y), np.broadcast_to(point, (n_outputs,)))
-        value = np.sum(weight * objective.pointwise_loss(y, raw)) / total
+        terms = np.asarray(objective.pointwise_loss(y, raw))
+        check_shape(objective, "pointwise_loss", terms, y.shape)
+        value = np.sum(weight * terms) / total
         return float(value) if np.isfinite(value) else np.inf
 
     def mean_gradient(point: Array) -> Array:
-        gradient = objective.pointwise_gradient(y, constant(len(y), point))
+        gradient = np.asarray(objective.pointwise_gradient(y, constant(len(y), point)))
+        check_shape(objective, "pointwise_gradient", gradient, (len(y), n_outputs))
         return np.sum(weight[:, None] * gradient, axis=0) / total
 
     with np.errstate(all="ignore"):

@@ -1,18 +1,16 @@
-"""Objectives of regression: one raw output, real targets."""
+"""Regression on the real line: squared, absolute, quantile and Huber losses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import xlogy
 
-from boostlab.objectives.base import PointwiseObjective
+from boostlab.checks import check_number
+from boostlab.objectives.base import PointwiseObjective, check_between
 from boostlab.objectives.fused import FusedLoss
-from boostlab.objectives.links import RAW_LIMIT, LogLink
 from boostlab.objectives.weighted import (
     rows_by_cell,
     weighted_mean,
@@ -70,12 +68,8 @@ class Quantile(PointwiseObjective):
         self.level = level
 
     def validate(self) -> None:
-        """Raise ValueError unless 0 < level < 1."""
-        if not 0.0 < self.level < 1.0:
-            raise ValueError(
-                f"level is {self.level!r}; a quantile needs a level between 0 and 1, "
-                "both excluded."
-            )
+        """Raise TypeError or ValueError unless 0 < level < 1."""
+        check_between("level", self.level, 0.0, 1.0)
 
     @property
     def fused_parameter(self) -> float:
@@ -170,17 +164,10 @@ class Huber(PointwiseObjective):
         self.alpha = alpha
 
     def validate(self) -> None:
-        """Raise ValueError unless delta > 0 (or None) and 0 < alpha < 1."""
-        if self.delta is not None and not 0.0 < self.delta < np.inf:
-            raise ValueError(
-                f"delta is {self.delta!r}; give a positive number, or None to "
-                "estimate it in each round."
-            )
-        if not 0.0 < self.alpha < 1.0:
-            raise ValueError(
-                f"alpha is {self.alpha!r}; it is the share of errors that counts "
-                "quadratically, between 0 and 1, both excluded."
-            )
+        """Raise TypeError or ValueError unless delta > 0 or None, 0 < alpha < 1."""
+        if self.delta is not None:
+            check_number("delta", self.delta, above=0)
+        check_between("alpha", self.alpha, 0.0, 1.0)
 
     @property
     def fused_parameter(self) -> float:
@@ -219,11 +206,11 @@ class Huber(PointwiseObjective):
         state.carried[_DELTA] = self._current(state)
 
     def settled(self, state: State) -> Huber:
-        """Return the loss with the delta that `state` carries."""
+        """Return the loss with the delta that `state` carries, or would start with."""
         if self.delta is not None:
             return self
-        params = self.get_params(deep=False) | {"delta": state.carried[_DELTA]}
-        return type(self)(**params)
+        delta = state.carried.get(_DELTA) or self._current(state)
+        return type(self)(**self.get_params(deep=False) | {"delta": delta})
 
     def cell_values(
         self, state: State, ids: NDArray[np.integer], n_cells: int, output: int
@@ -258,132 +245,6 @@ class Huber(PointwiseObjective):
         """Return a positive delta, also where most errors or all of them are 0."""
         quantile = weighted_quantile(error, weight, self.alpha)
         return quantile or weighted_mean(error, weight) or 1.0
-
-
-class _LogLinkObjective(PointwiseObjective):
-    """Half deviances with ``mean = exp(raw)``; the baseline is the log of the mean."""
-
-    link = LogLink()
-    _domain: ClassVar[str] = "y >= 0"
-
-    def check_targets(self, y: Array) -> None:
-        """Raise ValueError if a target is outside the loss's domain."""
-        super().check_targets(y)
-        outside = y <= 0.0 if self._domain == "y > 0" else y < 0.0
-        if np.any(outside):
-            raise ValueError(
-                f"{type(self).__name__} needs {self._domain}, but y holds "
-                f"{np.count_nonzero(outside)} other values, the smallest of them "
-                f"{y.min():g}; choose another loss or remove those rows."
-            )
-
-    def baseline(self, y: Array, weight: Array) -> Array:
-        """Return the log of the weighted mean; targets all 0 count as mean 2.2e-16."""
-        return np.log([weighted_mean(y, weight) or np.finfo(float).eps])
-
-
-@register("objective:poisson")
-class Poisson(_LogLinkObjective):
-    """Half the Poisson deviance, ``y log(y / m) - y + m`` with ``m = exp(raw)``.
-
-    For counts and rates, ``y >= 0``. Gradient ``m - y``, hessian ``m``. In
-    exponentials `raw` is clipped to +-500, here and in the other losses.
-    """
-
-    fused = FusedLoss.POISSON
-
-    def pointwise_loss(self, y: Array, raw: Array) -> Array:
-        """Return the half deviance, shape (n,)."""
-        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
-        return (xlogy(y, y) - y * bounded) + (np.exp(bounded) - y)
-
-    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
-        """Return ``m - y``, shape (n, 1)."""
-        return self.link.inverse(raw) - y[:, None]
-
-    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
-        """Return ``m``, shape (n, 1)."""
-        return self.link.inverse(raw)
-
-
-@register("objective:gamma")
-class Gamma(_LogLinkObjective):
-    """Half the gamma deviance, ``y / m - 1 - log(y / m)`` with ``m = exp(raw)``.
-
-    For positive targets. Gradient ``1 - y / m``, hessian ``y / m``.
-    """
-
-    fused = FusedLoss.GAMMA
-    _domain = "y > 0"
-
-    def pointwise_loss(self, y: Array, raw: Array) -> Array:
-        """Return the half deviance, shape (n,)."""
-        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
-        return y * np.exp(-bounded) - 1.0 + (bounded - np.log(y))
-
-    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
-        """Return ``1 - y / m``, shape (n, 1)."""
-        return 1.0 - self.pointwise_hessian(y, raw)
-
-    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
-        """Return ``y / m``, shape (n, 1)."""
-        return y[:, None] * self.link.inverse(-raw)
-
-
-@register("objective:tweedie")
-class Tweedie(_LogLinkObjective):
-    r"""Half the Tweedie deviance, for targets with many zeros and a long tail.
-
-    .. math:: \frac{y^{2-q}}{(1-q)(2-q)} - \frac{y m^{1-q}}{1-q} + \frac{m^{2-q}}{2-q},
-        \quad m = \exp(f)
-
-    The variance is proportional to ``m^q`` (Jorgensen, 1987).
-
-    Parameters
-    ----------
-    power : float, default=1.5
-        The power `q`, in (1, 2); use Poisson for 1 and Gamma for 2.
-    """
-
-    fused = FusedLoss.TWEEDIE
-
-    def __init__(self, power: float = 1.5) -> None:
-        self.power = power
-
-    def validate(self) -> None:
-        """Raise ValueError unless 1 < power < 2."""
-        if not 1.0 < self.power < 2.0:
-            raise ValueError(
-                f"power is {self.power!r}; give a number between 1 and 2, both "
-                "excluded: 'poisson' is the power 1, 'gamma' the power 2."
-            )
-
-    @property
-    def fused_parameter(self) -> float:
-        """The power."""
-        return float(self.power)
-
-    def pointwise_loss(self, y: Array, raw: Array) -> Array:
-        """Return the half deviance, shape (n,)."""
-        bounded = np.clip(raw[:, 0], -RAW_LIMIT, RAW_LIMIT)
-        a, b = 1.0 - self.power, 2.0 - self.power
-        own = np.power(y, b) / (a * b)
-        return own - y * np.exp(a * bounded) / a + np.exp(b * bounded) / b
-
-    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
-        """Return ``m^(2-q) - y m^(1-q)``, shape (n, 1)."""
-        slow, fast = self._powers(y, raw)
-        return fast - slow
-
-    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
-        """Return ``(2-q) m^(2-q) - (1-q) y m^(1-q)``, shape (n, 1)."""
-        slow, fast = self._powers(y, raw)
-        return (2.0 - self.power) * fast + (self.power - 1.0) * slow
-
-    def _powers(self, y: Array, raw: Array) -> tuple[Array, Array]:
-        bounded = np.clip(raw, -RAW_LIMIT, RAW_LIMIT)
-        slow = y[:, None] * np.exp((1.0 - self.power) * bounded)
-        return slow, np.exp((2.0 - self.power) * bounded)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -425,4 +286,5 @@ def _huber_mean(y: Array, weight: Array, delta: float) -> float:
     def slope(point: float) -> float:
         return float(np.sum(weight * np.clip(point - y, -delta, delta)))
 
-    return float(brentq(slope, low, high, xtol=1e-13 * (high - low)))
+    tolerance = max(1e-13 * (high - low), np.finfo(float).tiny)
+    return float(brentq(slope, low, high, xtol=tolerance))

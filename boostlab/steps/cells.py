@@ -18,9 +18,8 @@ class CellFit(Piece):
     The learner only has to say which rows belong together (the leaves of a tree, the
     answers of a prompted model, the sides of a rule); what a cell is worth is decided
     here, by ``objective.cell_values``: usually one Newton step ``-sum(g) / sum(h)``,
-    for absolute and quantile losses a weighted quantile of the residuals. All training
-    rows count, also those that the round's sample left out; a cell without rows is
-    worth nothing.
+    for absolute and quantile losses a weighted quantile of the residuals. The rows of
+    the round's sample count; a cell that has none is worth nothing.
 
     Source: Friedman (2001), Greedy function approximation, equations 18 and 30.
 

@@ -210,9 +210,7 @@ class _Fitted:
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> None:
         """Fit encoder and method."""
-        self.encode_seconds, encoded = _timed(
-            lambda: self._encoder.fit(X).transform(X)
-        )
+        self.encode_seconds, encoded = _timed(lambda: self._encoder.fit(X).transform(X))
         if self._impute:
             self._medians = encoded.median().fillna(0.0)
             encoded = encoded.fillna(self._medians)

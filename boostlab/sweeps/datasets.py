@@ -1,9 +1,9 @@
 """Datasets by name: tables bundled with scikit-learn, and those of a local folder.
 
 ``sklearn:NAME`` is a real table that comes with scikit-learn. ``local:NAME`` is a
-table of the folder that the environment variable ``BOOSTLAB_DATA`` names, described by
-the ``MANIFEST.json`` there. A table that is not at hand is *unavailable*, with a reason,
-and the sweep goes on without it.
+table of the folder that the environment variable ``BOOSTLAB_DATA`` names, described
+by the ``MANIFEST.json`` there. A table that is not at hand is *unavailable*, with a
+reason, and the sweep goes on without it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FOLDER_VARIABLE = "BOOSTLAB_DATA"
 TASKS = ("regression", "binary", "multiclass")
 
 
-class DatasetUnavailable(Exception):
+class DatasetUnavailableError(Exception):
     """A declared dataset that cannot be used here; the message is the reason."""
 
 
@@ -145,18 +145,18 @@ def local_folder() -> Path:
 
     Raises
     ------
-    DatasetUnavailable
+    DatasetUnavailableError
         If ``BOOSTLAB_DATA`` is not set or names no folder with a manifest.
     """
     value = os.environ.get(FOLDER_VARIABLE, "")
     if not value:
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"{FOLDER_VARIABLE} is not set; set it to a folder of Parquet tables with "
             "a MANIFEST.json."
         )
     folder = Path(value).expanduser()
     if not (folder / "MANIFEST.json").is_file():
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"{FOLDER_VARIABLE} names {value!r}, where there is no MANIFEST.json; set "
             "it to a folder of Parquet tables with one."
         )
@@ -170,7 +170,7 @@ def _manifest(path: Path, changed: int) -> dict[str, dict[str, Any]]:
         entries = json.loads(path.read_text(encoding="utf-8"))["datasets"]
         return {entry["name"]: entry for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             "MANIFEST.json is not a JSON object with a list 'datasets' of entries "
             f"with a 'name' ({error}); see datasets/README.md for its form."
         ) from error
@@ -183,17 +183,17 @@ def _load_local(name: str) -> Table:
     entry = entries.get(name)
     if entry is None:
         near = did_you_mean(name, entries)
-        raise DatasetUnavailable(f"The manifest has no table {name!r}; {near}")
+        raise DatasetUnavailableError(f"The manifest has no table {name!r}; {near}")
     file = folder / entry.get("file", f"{name}.parquet")
     if file.suffix != ".parquet":
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"{file.name} is not a Parquet table; sweeps read Parquet tables only."
         )
     if not file.is_file():
-        raise DatasetUnavailable(f"The folder has no file {file.name!r}.")
+        raise DatasetUnavailableError(f"The folder has no file {file.name!r}.")
     data_hash = hashlib.sha256(file.read_bytes()).hexdigest()
     if entry.get("sha256", data_hash) != data_hash:
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"{file.name} does not have the hash that the manifest states; fetch it "
             "again or correct the manifest."
         )
@@ -220,7 +220,7 @@ def load(spec: DatasetSpec) -> Dataset:
 
     Raises
     ------
-    DatasetUnavailable
+    DatasetUnavailableError
         If it is not at hand or cannot be used; the message is one sentence.
     """
     source, _, name = spec.ref.partition(":")
@@ -230,7 +230,7 @@ def load(spec: DatasetSpec) -> Dataset:
     _check_columns(spec, table.frame, target)
     task = spec.task or table.task or _guess_task(table.frame[target])
     if task not in TASKS:
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"Its task is {task!r}; sweeps take {', '.join(TASKS)} tables so far."
         )
     y, classes = _target(table.frame[target], task)
@@ -279,9 +279,9 @@ def _check_columns(spec: DatasetSpec, frame: pd.DataFrame, target: str) -> None:
     for name in (target, *spec.drop):
         if name not in frame.columns:
             near = did_you_mean(name, frame.columns)
-            raise DatasetUnavailable(f"The table has no column {name!r}; {near}")
+            raise DatasetUnavailableError(f"The table has no column {name!r}; {near}")
     if frame[target].isna().any():
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"The target {target!r} is missing in {int(frame[target].isna().sum())} "
             "rows; remove these rows from the table."
         )
@@ -299,14 +299,14 @@ def _target(target: pd.Series, task: str) -> tuple[NDArray[Any], tuple[str, ...]
         try:
             return target.to_numpy(dtype=np.float64), ()
         except (TypeError, ValueError) as error:
-            raise DatasetUnavailable(
+            raise DatasetUnavailableError(
                 f"The target {target.name!r} of a regression holds values that are "
                 "not numbers; state another task or target."
             ) from error
     values = target if is_numeric(target) else target.astype(str)
     codes, labels = pd.factorize(values.to_numpy(), sort=True)
     if len(labels) < 2:
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"The target {target.name!r} has one class only; there is nothing to learn."
         )
     return codes.astype(np.int64), tuple(str(label) for label in labels)

@@ -8,6 +8,7 @@ checked before anything runs.
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -123,13 +124,16 @@ class _Reader:
         """Note a mistake at `path`."""
         self.mistakes.append((self.lines.of(path, value) or 0, text))
 
-    def sweep(self, data: dict[str, Any], stem: str, text: str) -> Sweep:
+    def sweep(self, data: dict[str, Any], stem: str, source: str) -> Sweep:
         """Read the whole file."""
         tables = ("sweep", "datasets", "methods", "protocol")
         self.keys((), data, tables)
         head = self.table(data, "sweep", ())
         self.keys(("sweep",), head, _SWEEP_KEYS)
         name = self.string(head, "name", ("sweep",)) or stem
+        if not re.fullmatch(r"[\w][\w.-]*", name):
+            text = f"[sweep] name is {name!r}; give letters, digits, '-', '_' and '.'."
+            self.wrong(("sweep", "name"), text)
         return Sweep(
             name=name,
             title=self.string(head, "title", ("sweep",)) or name,
@@ -137,7 +141,7 @@ class _Reader:
             datasets=tuple(self.datasets(self.table(data, "datasets", ()))),
             methods=tuple(self.methods(self.table(data, "methods", ()))),
             protocol=self.protocol(self.table(data, "protocol", ())),
-            text=text,
+            text=source,
         )
 
     def datasets(self, data: dict[str, Any]) -> Iterable[DatasetSpec]:
@@ -190,7 +194,8 @@ class _Reader:
     ) -> Iterable[MethodSpec]:
         """Read one method and lay out its grid."""
         classes = {
-            kind: self.string(entry, kind, where) for kind in ("regressor", "classifier")
+            kind: self.string(entry, kind, where)
+            for kind in ("regressor", "classifier")
         }
         method = self.string(entry, "method", where)
         if any(classes.values()) and method:
@@ -377,4 +382,3 @@ class _Reader:
             self.wrong((*where, key), f"{place} is {value!r}; give {phrase}.")
             return None
         return value
-

@@ -23,7 +23,7 @@ from boostlab.sweeps.specs import FAMILIES, MethodSpec, family_of
 PROTOCOL_PARAMS = {"n_jobs": "threads", "random_state": "model_seeds"}
 
 
-class MethodUnavailable(Exception):
+class MethodUnavailableError(Exception):
     """A declared method that cannot run here; the message is the reason."""
 
 
@@ -184,18 +184,18 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
 
     Raises
     ------
-    MethodUnavailable
+    MethodUnavailableError
         If its package is not installed, or it is not made for the task.
     """
     family = family_of(task)
     method = _method(spec)
     path = method.path(family)
     if path is None:
-        raise MethodUnavailable(f"It has no class for {family}.")
+        raise MethodUnavailableError(f"It has no class for {family}.")
     try:
         import_class(path)
     except AttributeError as error:
-        raise MethodUnavailable(f"The class {path} does not exist.") from error
+        raise MethodUnavailableError(f"The class {path} does not exist.") from error
     params = method.defaults | method.by_family.get(family, {})
     params |= spec.params | spec.by_family.get(family, {})
     return ResolvedMethod(
@@ -235,7 +235,7 @@ def import_class(path: str) -> type:
 
     Raises
     ------
-    MethodUnavailable
+    MethodUnavailableError
         If its package is not installed or cannot be loaded.
     AttributeError
         If the module has no such class.
@@ -244,13 +244,13 @@ def import_class(path: str) -> type:
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
-        raise MethodUnavailable(
+        raise MethodUnavailableError(
             f"The module {error.name!r} is not installed."
         ) from error
     except (ImportError, OSError) as error:
         # OSError: a compiled library that misses a system library.
         first = str(error).strip().splitlines()[0]
-        raise MethodUnavailable(f"{module} cannot be imported: {first}") from error
+        raise MethodUnavailableError(f"{module} cannot be imported: {first}") from error
 
 
 @lru_cache(maxsize=64)
@@ -301,12 +301,19 @@ def mistakes_of(spec: MethodSpec) -> Iterator[tuple[tuple[str, ...], str]]:
     named = spec.method
     if named is not None and named not in METHODS and "." not in named:
         near = did_you_mean(named, METHODS)
-        yield ("method",), (
-            f"there is no method {named!r}; {near} A class is given by its dotted "
-            "path, as in 'sklearn.linear_model.Ridge'."
+        yield (
+            ("method",),
+            (
+                f"there is no method {named!r}; {near} A class is given by its dotted "
+                "path, as in 'sklearn.linear_model.Ridge'."
+            ),
         )
         return
-    paths = {"method": named, "regressor": spec.regressor, "classifier": spec.classifier}
+    paths = {
+        "method": named,
+        "regressor": spec.regressor,
+        "classifier": spec.classifier,
+    }
     for key, path in paths.items():
         if path is not None and path not in METHODS:
             yield from (((key,), text) for text in _mistakes_of_path(path))
@@ -317,7 +324,7 @@ def mistakes_of(spec: MethodSpec) -> Iterator[tuple[tuple[str, ...], str]]:
 def _mistakes_of_path(path: str) -> Iterator[str]:
     try:
         cls = import_class(path)
-    except MethodUnavailable:
+    except MethodUnavailableError:
         return
     except AttributeError:
         module, _, name = path.rpartition(".")
@@ -341,21 +348,23 @@ def _mistakes_of_params(
     try:
         path = _method(spec).path(family)
         known, is_open = _parameters(import_class(path)) if path else (set(), True)
-    except (MethodUnavailable, AttributeError, ValueError, TypeError):
+    except (MethodUnavailableError, AttributeError, ValueError, TypeError):
         return
     common = {name: "params" for name in spec.params} if _is_first(spec, family) else {}
     given = common | {name: family for name in spec.by_family.get(family, ())}
     for name, key in given.items():
         if name in PROTOCOL_PARAMS:
-            yield (key, name), (
-                f"{name} is the protocol's; set [protocol] {PROTOCOL_PARAMS[name]}."
+            yield (
+                (key, name),
+                (f"{name} is the protocol's; set [protocol] {PROTOCOL_PARAMS[name]}."),
             )
         elif name not in known:
             near = did_you_mean(name, known)
             # A class that takes any keyword is only doubted when a name is near.
             if not is_open or _is_near(name, known):
-                yield (key, name), (
-                    f"{path.rpartition('.')[2]} has no parameter {name!r}; {near}"
+                yield (
+                    (key, name),
+                    (f"{path.rpartition('.')[2]} has no parameter {name!r}; {near}"),
                 )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: A probability below this counts as this, as a forecast of 0 that fails costs infinity.
+#: Smaller probabilities count as this one: a 0 that fails would cost infinity.
 SMALLEST_PROBABILITY = 1e-15
 
 

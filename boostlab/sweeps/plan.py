@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boostlab.sweeps import methods
-from boostlab.sweeps.datasets import Dataset, DatasetUnavailable, is_numeric, load
-from boostlab.sweeps.methods import MethodUnavailable, ResolvedMethod
+from boostlab.sweeps.datasets import Dataset, DatasetUnavailableError, is_numeric, load
+from boostlab.sweeps.methods import MethodUnavailableError, ResolvedMethod
 from boostlab.sweeps.specs import (
     DatasetSpec,
     MethodSpec,
@@ -161,7 +161,7 @@ def _datasets(sweep: Sweep, skipped: list[Skipped]) -> Iterator[DatasetInfo]:
         try:
             dataset = load(spec)
             _check_folds(dataset, sweep.protocol.folds)
-        except DatasetUnavailable as error:
+        except DatasetUnavailableError as error:
             skipped.append(Skipped(spec.ref, str(error)))
         else:
             yield describe(spec, name, dataset, sweep.protocol.max_rows)
@@ -171,7 +171,7 @@ def _check_folds(dataset: Dataset, folds: int) -> None:
     groups = None if dataset.group is None else len(set(dataset.group))
     if dataset.n_rows < 2 * folds or (groups is not None and groups < folds):
         what = f"{dataset.n_rows} rows" if groups is None else f"{groups} groups"
-        raise DatasetUnavailable(
+        raise DatasetUnavailableError(
             f"Its {what} are too few for {folds} folds; declare fewer folds."
         )
 
@@ -217,7 +217,7 @@ def _resolve(
 ) -> ResolvedMethod | None:
     try:
         return methods.resolve(spec, task)
-    except MethodUnavailable as error:
+    except MethodUnavailableError as error:
         left_out = Skipped(spec.label, str(error))
         if left_out not in skipped:
             skipped.append(left_out)

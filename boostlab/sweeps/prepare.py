@@ -19,9 +19,11 @@ from boostlab.sweeps.datasets import is_numeric
 class Encoder(Protocol):
     """Fitted on the training fold, applied to both."""
 
-    def fit(self, X: pd.DataFrame) -> Encoder: ...
+    def fit(self, X: pd.DataFrame) -> Encoder:
+        """Learn from the training fold; return self."""
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame: ...
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns of either fold as the method takes them."""
 
 
 class AsIs:
@@ -58,8 +60,7 @@ class Categories:
     def fit(self, X: pd.DataFrame) -> Categories:
         """Learn the categories of each column that is not numeric."""
         self.categories_ = [
-            None if is_numeric(column) else _observed(column)
-            for _, column in X.items()
+            None if is_numeric(column) else _observed(column) for _, column in X.items()
         ]
         return self
 

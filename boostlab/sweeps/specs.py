@@ -110,7 +110,8 @@ class Protocol:
     model_seeds: tuple[int, ...] = (0,)
     threads: int = 1
     max_rows: int | None = None
-    metrics: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(DEFAULT_METRICS)
+    metrics: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: dict(DEFAULT_METRICS)
     )
 
 

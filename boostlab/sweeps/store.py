@@ -1,9 +1,9 @@
 """The results folder: one small Parquet file a finished cell, and its predictions.
 
-Files are written aside, flushed to the disk and renamed, so a file under its final name
-is whole. A cell counts as finished when its row is there; predictions are written first.
-Any number of processes may write into one folder, and any tool that reads Parquet may
-query it, as in ``SELECT * FROM read_parquet('cells/*.parquet', union_by_name=true)``.
+Files are written aside, flushed to the disk and renamed, so a file under its final
+name is whole. A cell counts as finished when its row is there; predictions are written
+first. Any number of processes may write into one folder, and any tool that reads
+Parquet may query it, DuckDB by ``read_parquet('cells/*.parquet', union_by_name=true)``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,37 @@ from boostlab.sweeps.environment import environment, environment_hash
 from boostlab.sweeps.plan import Cell
 from boostlab.sweeps.specs import Sweep
 
-_TEXT = (
-    "id status dataset task method estimator params version data_hash environment "
-    "started error traceback warnings"
-).split()
-_INTEGERS = (
-    "folds repeat fold split_seed model_seed threads max_rows n_train n_test rounds"
-).split()
-_FLOATS = "fit_seconds encode_seconds predict_seconds target_sd".split()
-_TYPES = (
-    dict.fromkeys(_TEXT, pa.string())
-    | dict.fromkeys(_INTEGERS, pa.int64())
-    | dict.fromkeys(_FLOATS, pa.float64())
-)
+#: Columns of a row; those named ``score_...`` come on top.
+_TYPES = {
+    "id": pa.string(),
+    "status": pa.string(),
+    "dataset": pa.string(),
+    "task": pa.string(),
+    "method": pa.string(),
+    "estimator": pa.string(),
+    "params": pa.string(),
+    "version": pa.string(),
+    "folds": pa.int64(),
+    "repeat": pa.int64(),
+    "fold": pa.int64(),
+    "split_seed": pa.int64(),
+    "model_seed": pa.int64(),
+    "threads": pa.int64(),
+    "max_rows": pa.int64(),
+    "n_train": pa.int64(),
+    "n_test": pa.int64(),
+    "rounds": pa.int64(),
+    "fit_seconds": pa.float64(),
+    "encode_seconds": pa.float64(),
+    "predict_seconds": pa.float64(),
+    "target_sd": pa.float64(),
+    "data_hash": pa.string(),
+    "environment": pa.string(),
+    "started": pa.string(),
+    "error": pa.string(),
+    "traceback": pa.string(),
+    "warnings": pa.string(),
+}
 
 
 class Store:
@@ -55,15 +73,16 @@ class Store:
         """Keep a finished cell."""
         cell_id = outcome.row["id"]
         if outcome.predictions is not None:
-            self._write(_prediction_table(outcome.predictions), self._predicted(cell_id))
+            self._write(
+                _prediction_table(outcome.predictions), self._predicted(cell_id)
+            )
         self._write(_row_table(outcome.row), self._cell(cell_id))
 
     def save_declaration(self, sweep: Sweep) -> None:
         """Keep the declaration, and what it runs on, beside the results."""
-        _replace(self.folder / "sweep.toml", lambda p: p.write_text(sweep.text, "utf-8"))
-        text = json.dumps(environment(), indent=2)
+        replace_text(self.folder / "sweep.toml", sweep.text)
         path = self.folder / "environments" / f"{environment_hash()}.json"
-        _replace(path, lambda p: p.write_text(text, "utf-8"))
+        replace_text(path, json.dumps(environment(), indent=2))
 
     def has(self, cell_id: str) -> bool:
         """Whether a cell is finished, well or not."""
@@ -141,7 +160,7 @@ class Store:
         return self.folder / "predictions" / f"{cell_id}.parquet"
 
     def _write(self, table: pa.Table, path: Path) -> None:
-        _replace(path, lambda p: pq.write_table(table, p, compression="zstd"))
+        replace_file(path, lambda p: pq.write_table(table, p, compression="zstd"))
 
     def _read(self, path: Path) -> pa.Table | None:
         try:
@@ -151,7 +170,7 @@ class Store:
             return None
 
 
-def _replace(path: Path, write: Any) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write aside under a name of our own, flush, and rename over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.parent / f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
@@ -179,3 +198,8 @@ def _prediction_table(predictions: Predictions) -> pa.Table:
         columns["prediction"] = predictions.values
     table = pa.table(columns)
     return table.replace_schema_metadata({"classes": json.dumps(predictions.classes)})
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file as a whole or not at all."""
+    replace_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))

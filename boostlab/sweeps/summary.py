@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ class Entry:
         Mean of each metric; those in the target's units divided by its standard
         deviation.
     fit_seconds, predict_seconds : float
-        Medians over the cells; prediction for 1,000 rows.
+        Medians over the cells.
     planned, finished, failed : int
         Cells.
     """
@@ -211,7 +211,7 @@ def _entry(cells: list[Cell], rows: pd.DataFrame) -> Entry:
         scores=scores,
         scaled=scaled,
         fit_seconds=float(done["fit_seconds"].median()),
-        predict_seconds=float((1000 * done["predict_seconds"] / done["n_test"]).median()),
+        predict_seconds=float(done["predict_seconds"].median()),
         planned=len(cells),
         finished=len(done),
         failed=len(found) - len(done),
@@ -276,17 +276,7 @@ def _board(
         common=tuple(d.name for d in common),
         standings=(),
     )
-    standings = _standings(board, references)
-    return Board(
-        title=board.title,
-        metrics=board.metrics,
-        methods=board.methods,
-        datasets=board.datasets,
-        entries=board.entries,
-        ranked=board.ranked,
-        common=board.common,
-        standings=tuple(standings),
-    )
+    return replace(board, standings=tuple(_standings(board, references)))
 
 
 def _standings(board: Board, references: frozenset[str]) -> list[Standing]:

@@ -16,6 +16,8 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
@@ -104,10 +106,23 @@ def main() -> int:
     if options.only is not None:
         jobs = [(options.seed, options.only, options.only + 1)]
     start = time.perf_counter()
-    done, seen, failures = 0, Counter(), []
+    done, seconds, seen, failures = 0, 0.0, Counter(), []
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(options.processes) as pool:
-        for n, counts, found in pool.imap_unordered(run_batch, jobs):
+    with ProcessPoolExecutor(options.processes, mp_context=spawn) as pool:
+        running = {pool.submit(run_batch, job): job for job in jobs}
+        waiting = set(running)
+        for batch in as_completed(running):
+            try:
+                n, counts, found = batch.result()
+            except BrokenProcessPool:
+                left = [job[1] for future, job in running.items() if future in waiting]
+                suspects = ", ".join(
+                    f"{first}..{first + BATCH - 1}"
+                    for first in left[: 2 * options.processes + 1]
+                )
+                print(f"\nCRASH in one of the problems {suspects} of {options.seed}")
+                return 1
+            waiting.remove(batch)
             done += n
             seen += counts
             failures += found

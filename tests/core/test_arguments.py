@@ -257,7 +257,9 @@ def test_wrong_parameters_of_a_tree(argument, value):
         _core.grow(*arguments.values())
 
 
-@pytest.mark.parametrize("function", [k for k in BUILDERS if k not in ("forest", "distinct")])
+@pytest.mark.parametrize(
+    "function", [k for k in BUILDERS if k not in ("forest", "distinct")]
+)
 @pytest.mark.parametrize("n_threads", [0, -1, 10**6, 2**40, 1.5, None])
 def test_wrong_number_of_threads(function, n_threads):
     arguments = BUILDERS[function]()

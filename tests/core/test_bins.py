@@ -104,7 +104,9 @@ def test_distinct_up_to_a_limit(count):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.sampled_from([0.0, -0.0, 1.0, -2.5, np.inf, np.nan, 1e-40]) | st.floats()),
+    st.lists(
+        st.sampled_from([0.0, -0.0, 1.0, -2.5, np.inf, np.nan, 1e-40]) | st.floats()
+    ),
     st.integers(1, 255),
 )
 def test_distinct_of_any_values(values, limit):

@@ -9,11 +9,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boostlab
 import core_calls
 import grower_oracle as oracle
 import numpy as np
 import pytest
+
+import boostlab
+from boostlab import _core
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -33,12 +35,13 @@ def problem(n=60_000, f=6, seed=0, **params):
 
 
 def test_callers_at_once():
-    problems = [problem(seed=seed) for seed in range(6)]
+    problems = [problem(20_000 * k, k, seed=k) for k in range(1, 7)]
     expected = [core_calls.grow(p) for p in problems]
+    workspace = _core.workspace()  # of whoever comes first; others take their own
 
     def repeatedly(i):
         for _ in range(5):
-            tree = core_calls.grow(problems[i], n_threads=1 + i % 3)
+            tree = core_calls.grow(problems[i], 1 + i % 3, workspace)
             core_calls.assert_same_tree(tree, expected[i], f"caller {i}")
             ids = core_calls.apply_bins(tree, problems[i].columns, 2)
             assert np.array_equal(ids, expected[i].ids)
@@ -71,12 +74,6 @@ def test_python_runs_meanwhile(n_threads):
     p = problem(n=400_000, f=16, max_leaves=200)
     span = []
 
-    def grow():
-        start = time.perf_counter()
-        core_calls.grow(p, n_threads)
-        span.extend((start, time.perf_counter()))
-
-    worker = threading.Thread(target=grow)
     arguments = core_calls.grow_arguments(p, n_threads)
 
     def grow_only():
@@ -203,8 +200,7 @@ def test_tier_of_the_environment(name):
     out = run_script(script + "print(core_calls._core.cpu_name(), expected.gain.sum())")
     found, gain = out.split()
     assert found == name
-    rng_problem = problem_of_the_scripts()
-    assert float(gain) == core_calls.grow(rng_problem).gain.sum()
+    assert float(gain) == core_calls.grow(problem_of_the_scripts()).gain.sum()
 
 
 def problem_of_the_scripts():

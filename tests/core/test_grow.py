@@ -246,7 +246,7 @@ def test_sampled_rows(share, hessian):
     check(make(x, g, h=h, rows=rows, w=rng.uniform(0.1, 2, 1000), seed=3))
 
 
-@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e-20, 1e20, 1e140])
+@pytest.mark.parametrize("size", [1e-307, 1e-150, 1e-20, 1e20, 1e140])
 def test_gradients_of_any_size(size):
     x, g, rng = data(300, 3)
     check(make(x, g * size, max_leaves=8))
@@ -255,8 +255,10 @@ def test_gradients_of_any_size(size):
 
 def test_gradients_too_large_to_square_do_not_split():
     """G^2 overflows, so that no gain is a number; the tree is its root."""
-    x, g, _ = data(300, 3)
-    assert check(make(x, g * 1e200)).n_leaves == 1
+    x, g, rng = data(300, 3)
+    for size in (1e200, 1e305):
+        assert check(make(x, g * size)).n_leaves == 1
+        assert check(make(x, g * size, h=rng.random(300))).n_leaves == 1
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-12, 1e-3, 1e12, 1e100])

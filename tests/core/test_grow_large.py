@@ -7,11 +7,11 @@ import pytest
 from core_calls import assert_same_tree
 
 
-def check(problem, kind):
+def check(problem, kind, *, splits=True):
     """Hold every tier and number of threads against the oracle."""
     assert oracle.choose_format(problem).kind == kind
     expected = oracle.grow(problem)
-    assert expected.n_leaves > 1
+    assert (expected.n_leaves > 1) == splits
     for name in core_calls.present_tiers():
         with core_calls.tier(name):
             for n_threads in (1, 2, 3):
@@ -113,6 +113,33 @@ def test_low_cardinality():
     problem, rng = large(100_000, 8, bins=3, max_leaves=40)
     check(problem, "constant")
     check(changed(problem, hessian=rng.random(100_000)), "narrow")
+
+
+@pytest.mark.parametrize("size", [1e-307, 1e-130, 1e130, 1e303])
+def test_hessians_of_any_size(size):
+    """Narrow words of numbers that can be squared, and of some that cannot."""
+    problem, rng = large(20_000, 3)
+    g, h = problem.gradient * size, rng.uniform(0, 1, 20_000) * size
+    check(
+        changed(problem, gradient=g, hessian=h), "narrow", splits=1e-150 < size < 1e150
+    )
+
+
+def test_histograms_beyond_the_memory_kept():
+    """16 histograms of 8,000 features fill the 512 MB; later nodes build both."""
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, 3, (8000, 200)).astype(np.uint8)
+    problem = oracle.Problem(
+        columns=columns,
+        n_bins=np.full(8000, 3, np.int32),
+        gradient=rng.standard_normal(200),
+        borders=np.tile([0.0, 1.0], 8000),
+        offsets=np.arange(8001) * 2,
+        params=oracle.Params(max_leaves=40),
+    )
+    expected = oracle.grow(problem)
+    assert expected.n_leaves == 40
+    assert_same_tree(core_calls.grow(problem, 2), expected, "wide table")
 
 
 def test_level_by_level():

@@ -67,7 +67,7 @@ def test_sizes_of_trees(max_leaves, depth_wise):
 
 
 def test_a_tree_as_deep_as_it_has_splits():
-    """Each split cuts one value off: 200 steps to the deepest leaf."""
+    """Each split cuts the greatest gradients off: a chain of splits."""
     x = np.arange(201.0)[:, None]
     g = 3.0 ** np.arange(201.0)
     problem = tree_problems.make_problem(
@@ -115,8 +115,8 @@ def test_several_outputs():
 
 def test_no_tree_at_all():
     packed = core_calls._core.forest(
-        np.zeros(1, np.int64), *(np.zeros(0, t) for t in ("i4", "i4", "f8", "u1", "f8")),
-        np.zeros(0, np.int32), 2, 1,
+        np.zeros(1, np.int64),
+        *(np.zeros(0, kind) for kind in ("i4", "i4", "f8", "u1", "f8", "i4")), 2, 1,
     )  # fmt: skip
     assert (core_calls.predict_raw(packed, np.zeros((5, 2))) == 0).all()
     assert core_calls.apply_raw(packed, np.zeros((5, 2)), 0).shape == (0, 5)

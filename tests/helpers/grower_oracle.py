@@ -1,9 +1,8 @@
-"""The rules of the tree core in NumPy, twice.
+"""The rules of the tree core in NumPy.
 
-`grow_plain` sums Python integers over the rows of every candidate split: no histogram,
-no prefix sum, no dtype to overflow. `grow` does the same with histograms, fast enough
-for a hundred thousand rows and for fuzzing. The tests hold the first against the second
-and the second against the C core.
+`grow` is fast enough for a hundred thousand rows and for fuzzing; `grower_plain` has
+the same rules without a histogram. The tests hold the one against the other, and the C
+core against this one.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _NODE_SALT = 0xA5A5A5A5A5A5A5A5
 _SUM_BLOCK = 1024
-_MIN_RELATIVE_GAIN = 1e-12
+MIN_RELATIVE_GAIN = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +168,11 @@ def scale_of(greatest: float, bits: int) -> float:
     e = bits - math.frexp(greatest)[1]
     if math.ldexp(greatest, e) > 2**bits - 1:
         e -= 1
-    return math.ldexp(1.0, max(-1000, min(1000, e)))
+    return math.ldexp(1.0, min(1000, e))
 
 
 def choose_format(problem: Problem) -> Format:
-    """Bits of the lanes from the number of sampled rows and the tail of the gradient."""
+    """Bits and scales from the sampled rows: their number, extremes and tail."""
     sample = problem.sample
     n = len(sample)
     log_n = (n - 1).bit_length() if n > 1 else 0
@@ -209,30 +208,6 @@ def _heavy_tail(g: np.ndarray) -> bool:
     return greatest * greatest > 4096 * mean_square
 
 
-def quantise_plain(problem: Problem) -> tuple[Format, dict[int, tuple[int, int, int]]]:
-    """Integers (g, h, w) of every sampled row, one row at a time."""
-    form = choose_format(problem)
-    seed = problem.params.seed
-
-    def integer(x: float, scale: float, dither: bool, row: int, lane: int) -> int:
-        if not dither:
-            return round(x * scale)
-        return math.floor(x * scale + (hash64(seed, row, lane) >> 11) * 2.0**-53)
-
-    words = {}
-    for row in problem.sample.tolist():
-        g = integer(float(problem.gradient[row]), form.g_scale, form.dither_g, row, 0)
-        w = 1
-        if problem.weight is not None:
-            w = max(1, round(float(problem.weight[row]) * form.w_scale))
-        h = w
-        if problem.hessian is not None:
-            x = float(problem.hessian[row])
-            h = integer(x, form.h_scale, form.dither_h, row, 1)
-        words[row] = (g, h, w)
-    return form, words
-
-
 def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
     """Integers (3, n) of the sampled rows in the order g, h, w; 0 in other rows."""
     form = choose_format(problem)
@@ -260,7 +235,9 @@ def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
+    """A node while the tree grows."""
+
     depth: int
     rows: np.ndarray  # sampled rows, ascending
     members: np.ndarray | None  # all rows, to write ids
@@ -283,7 +260,8 @@ def drawn_features(problem: Problem, node: int) -> list[int]:
         return usable
     seed = problem.params.seed ^ _NODE_SALT
     first = node * len(problem.columns)
-    return sorted(sorted(usable, key=lambda j: (hash64(seed, first + j, 0), j))[:wanted])
+    shuffled = sorted(usable, key=lambda j: (hash64(seed, first + j, 0), j))
+    return sorted(shuffled[:wanted])
 
 
 def goes_left(bins: np.ndarray, b: int, missing_left: bool) -> np.ndarray:
@@ -291,7 +269,8 @@ def goes_left(bins: np.ndarray, b: int, missing_left: bool) -> np.ndarray:
     return np.where(bins == MISSING, missing_left, bins <= b)
 
 
-def _searchable(node: _Node, params: Params) -> bool:
+def searchable(node: Node, params: Params) -> bool:
+    """Whether a node is worth a search for its best split."""
     return (
         node.depth < params.max_depth
         and node.weight >= 2 * params.min_leaf_weight
@@ -299,7 +278,7 @@ def _searchable(node: _Node, params: Params) -> bool:
     )
 
 
-def _next_leaf(nodes: list[_Node], params: Params) -> int:
+def _next_leaf(nodes: list[Node], params: Params) -> int:
     """The leaf to split, or -1."""
     splittable = [i for i, x in enumerate(nodes) if x.feature < 0 and x.split]
     if not splittable:
@@ -309,10 +288,10 @@ def _next_leaf(nodes: list[_Node], params: Params) -> int:
     return min(splittable, key=lambda i: (-nodes[i].split[0], i))
 
 
-def _grow(problem: Problem, search) -> Tree:
-    """Split leaves until none is left to split; `search(ids, nodes)` fills in splits."""
+def grow_by(problem: Problem, search) -> Tree:
+    """Split leaves until none can be; `search(ids, nodes)` fills in their splits."""
     params = problem.params
-    root = _Node(0, problem.sample, np.arange(problem.columns.shape[1]))
+    root = Node(0, problem.sample, np.arange(problem.columns.shape[1]))
     nodes = [root]
     search([0], nodes)
     n_leaves = 1
@@ -327,7 +306,7 @@ def _grow(problem: Problem, search) -> Tree:
         left = goes_left(column[node.rows], node.bin, node.missing_left)
         all_left = goes_left(column[node.members], node.bin, node.missing_left)
         for side, all_side in ((left, all_left), (~left, ~all_left)):
-            child = _Node(node.depth + 1, node.rows[side], node.members[all_side])
+            child = Node(node.depth + 1, node.rows[side], node.members[all_side])
             nodes.append(child)
         node.rows = node.members = None
         n_leaves += 1
@@ -335,7 +314,7 @@ def _grow(problem: Problem, search) -> Tree:
     return _finish(problem, nodes)
 
 
-def _finish(problem: Problem, nodes: list[_Node]) -> Tree:
+def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     """Compute leaf values and lay the nodes out as arrays."""
     ids = np.zeros(problem.columns.shape[1], np.int32)
     for i, node in enumerate(nodes):
@@ -363,65 +342,6 @@ def _leaf_value(problem: Problem, rows: np.ndarray) -> float:
     return -g / denominator if denominator > 0 else 0.0
 
 
-# The plain search
-
-
-def grow_plain(problem: Problem) -> Tree:
-    """Grow a tree by summing the rows of every candidate split."""
-    form, words = quantise_plain(problem)
-    params = problem.params
-    exact = {"g": 1 / form.g_scale, "h": 1 / form.h_scale, "w": 1 / form.w_scale}
-
-    def total(rows: list[int]) -> tuple[int, int, int]:
-        return tuple(sum(words[r][k] for r in rows) for k in range(3))
-
-    def score(sums: tuple[int, int, int]) -> float:
-        g, h = float(sums[0]) * exact["g"], float(sums[1]) * exact["h"]
-        return g * g / (h + params.l2)
-
-    def allowed(sums: tuple[int, int, int]) -> bool:
-        h, w = float(sums[1]) * exact["h"], float(sums[2]) * exact["w"]
-        return (
-            w >= params.min_leaf_weight
-            and h >= params.min_leaf_hessian
-            and sums[2] > 0
-            and h + params.l2 > 0
-        )
-
-    def best_split(i: int, rows: list[int]) -> tuple[float, int, int, bool] | None:
-        best = None
-        for j in drawn_features(problem, i):
-            column, n_bins = problem.columns[j], int(problem.n_bins[j])
-            has_missing = any(column[r] == MISSING for r in rows)
-            for b in range(n_bins if has_missing else n_bins - 1):
-                for missing_left in (False, True):
-                    if missing_left and (not has_missing or b == n_bins - 1):
-                        continue
-                    sides = [], []
-                    for r in rows:
-                        m = column[r] == MISSING
-                        left = missing_left if m else column[r] <= b
-                        sides[not left].append(r)
-                    left, right = total(sides[0]), total(sides[1])
-                    if not (allowed(left) and allowed(right)):
-                        continue
-                    s = score(left) + score(right)
-                    gain = s - score(total(rows))
-                    if gain > _MIN_RELATIVE_GAIN * s and (not best or gain > best[0]):
-                        to_left = missing_left if has_missing else left[2] >= right[2]
-                        best = gain, j, b, to_left
-        return best
-
-    def search(ids: list[int], nodes: list[_Node]) -> None:
-        for i in ids:
-            rows = nodes[i].rows.tolist()
-            nodes[i].weight = float(total(rows)[2]) * exact["w"]
-            if _searchable(nodes[i], params):
-                nodes[i].split = best_split(i, rows)
-
-    return _grow(problem, search)
-
-
 # The search on histograms
 
 
@@ -435,12 +355,12 @@ def grow(problem: Problem) -> Tree:
     unit = np.array([1 / form.g_scale, 1 / form.h_scale, 1 / form.w_scale])
     unit = unit[:, None, None, None, None]
 
-    def search(ids: list[int], nodes: list[_Node]) -> None:
+    def search(ids: list[int], nodes: list[Node]) -> None:
         ids = list(ids)
         for i in ids:
             w = int(q[2, nodes[i].rows].sum())
             nodes[i].weight = float(w) / form.w_scale
-        ids = [i for i in ids if _searchable(nodes[i], problem.params)]
+        ids = [i for i in ids if searchable(nodes[i], problem.params)]
         if not ids:
             return
         sums = np.zeros((3, len(ids), n_features * n_cells), np.int64)
@@ -457,7 +377,7 @@ def grow(problem: Problem) -> Tree:
         for i, split in zip(ids, _scan(problem, sums, usable, unit), strict=True):
             nodes[i].split = split
 
-    return _grow(problem, search)
+    return grow_by(problem, search)
 
 
 def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarray):
@@ -488,7 +408,7 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
     with np.errstate(all="ignore"):
         s = gl * gl / (hl + params.l2) + gr * gr / (hr + params.l2)
         gain = s - g * g / (h + params.l2)
-        valid &= gain > _MIN_RELATIVE_GAIN * s
+        valid &= gain > MIN_RELATIVE_GAIN * s
     gain = np.where(valid, gain, -np.inf)
     flat = gain.reshape(len(gain), -1)
     if not flat.shape[1]:

@@ -1,0 +1,333 @@
+"""What users give as X, encoded as one table of numbers."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import NotFittedError
+
+from boostlab.data.columns import Column, Input, Numbers, read
+from boostlab.data.levels import Categories, plain
+from boostlab.registry import register
+
+ORDERS = ("frequency", "value")
+HANDLE_UNKNOWN = ("missing", "error")
+
+
+@register("table_encoder")
+class TableEncoder:
+    """Encode arrays and frames as a matrix of floats, NaN where missing.
+
+    Numbers, booleans and decimals stay what they are. Strings, categories and
+    columns of mixed objects become the numbers 0, 1, 2, ... of their categories,
+    which are remembered *by value*: the codes that a frame library gives them
+    differ between equal frames. Categories are numbered by descending weighted
+    frequency, ties in the order of their values; those of an ordered type (ordered
+    pandas categoricals, polars Enum, ordered arrow dictionaries) keep their order.
+    What is missing, and by default a category that fit has not seen, is NaN.
+
+    Accepted are numpy arrays, lists of lists, and every eager frame that narwhals
+    reads: pandas, polars, pyarrow and others. Arrays and frames of one floating type
+    are not copied where that can be avoided.
+
+    Parameters
+    ----------
+    order : {"frequency", "value"}, default="frequency"
+        What categories are numbered by.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What :meth:`transform` does with a category that fit has not seen.
+    owner : str, default="TableEncoder"
+        Name of the estimator in messages about feature names and their number.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Their names; only there if X had column names that are all strings.
+    categories_ : list of tuple or None
+        The categories of each feature in the order of their codes; None where the
+        feature is numeric.
+    categorical_ : ndarray of bool, shape (n_features_in_,)
+        Which features are categories.
+    """
+
+    def __init__(
+        self,
+        *,
+        order: str = "frequency",
+        handle_unknown: str = "missing",
+        owner: str = "TableEncoder",
+    ) -> None:
+        for name, value, allowed in (
+            ("order", order, ORDERS),
+            ("handle_unknown", handle_unknown, HANDLE_UNKNOWN),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} is {value!r}; give one of {list(allowed)}.")
+        self.order = order
+        self.handle_unknown = handle_unknown
+        self.owner = owner
+
+    def __repr__(self) -> str:
+        return (
+            f"TableEncoder(order={self.order!r}, handle_unknown="
+            f"{self.handle_unknown!r})"
+        )
+
+    def fit(self, X: Any, weight: ArrayLike | None = None) -> TableEncoder:
+        """Learn the features and their categories.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_samples, n_features)
+            The table.
+        weight : array-like of shape (n_samples,), optional
+            Sample weights, which frequencies are counted in; a category of weight
+            zero is as good as not there.
+
+        Returns
+        -------
+        TableEncoder
+            This encoder, fitted.
+
+        Raises
+        ------
+        TypeError
+            If X is sparse or lazy, or holds values that are neither numbers nor
+            strings.
+        ValueError
+            If X is not two-dimensional, is empty, or holds dates or complex numbers.
+        """
+        self._learn(read(X), weight)
+        return self
+
+    def fit_transform(self, X: Any, weight: ArrayLike | None = None) -> Numbers:
+        """Fit and return the encoded table, reading X once; see :meth:`fit`."""
+        given = read(X)
+        self._learn(given, weight)
+        return self._encode(given)
+
+    def transform(self, X: Any) -> Numbers:
+        """Return the table as numbers.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_samples, n_features_in_)
+            With the features of fit, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            float32 if X holds float32 columns and none that need more, else float64;
+            it may share memory with X.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            As :meth:`fit`; also if X has other features than in fit, or a numeric
+            feature now holds strings or the other way round, or a category is
+            unknown and `handle_unknown` is "error".
+        """
+        if not hasattr(self, "n_features_in_"):
+            raise NotFittedError(
+                f"This {self.owner} is not fitted yet; call fit before predicting."
+            )
+        given = read(X)
+        self._check_names(given.names)
+        if given.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {given.shape[1]} features, but {self.owner} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return self._encode(given)
+
+    @property
+    def categories_(self) -> list[tuple[Any, ...] | None]:
+        """The categories of each feature; None where it is numeric."""
+        return [None if c is None else c.values for c in self._categories]
+
+    @property
+    def categorical_(self) -> NDArray[np.bool_]:
+        """Which features are categories."""
+        return np.array([c is not None for c in self._categories])
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return the fitted encoder as plain data."""
+        names = getattr(self, "feature_names_in_", None)
+        return {
+            "order": self.order,
+            "handle_unknown": self.handle_unknown,
+            "owner": self.owner,
+            "n_features": self.n_features_in_,
+            "feature_names": None if names is None else names.tolist(),
+            "categories": [
+                c and {"values": _to_json(c.values), "ordered": c.ordered}
+                for c in self._categories
+            ],
+        }, {}
+
+    @classmethod
+    def from_parts(
+        cls, data: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> TableEncoder:
+        """Return the encoder that :meth:`to_parts` described.
+
+        Raises
+        ------
+        ValueError
+            If anything is missing, of another type, or contradicts the rest.
+        """
+        fields = {"order", "handle_unknown", "owner", "n_features"}
+        fields |= {"feature_names", "categories"}
+        if not isinstance(data, dict) or set(data) != fields or arrays:
+            raise ValueError(
+                f"A table encoder has the fields {sorted(fields)} and no arrays; the "
+                "file is damaged or of another version."
+            )
+        n_features, categories = data["n_features"], data["categories"]
+        _require(type(n_features) is int and n_features > 0, "n_features")
+        _require(isinstance(data["owner"], str), "owner")
+        _require(data["order"] in ORDERS, "order")
+        _require(data["handle_unknown"] in HANDLE_UNKNOWN, "handle_unknown")
+        _require(
+            isinstance(categories, list) and len(categories) == n_features, "categories"
+        )
+        encoder = cls(**{name: data[name] for name in ("order", "handle_unknown")})
+        encoder.owner = data["owner"]
+        encoder.n_features_in_ = n_features
+        encoder._categories = [_categories_from(part) for part in categories]
+        names = data["feature_names"]
+        if names is not None:
+            _require(
+                isinstance(names, list)
+                and all(isinstance(name, str) for name in names)
+                and len(names) == n_features == len(set(names)),
+                "feature_names",
+            )
+            encoder.feature_names_in_ = np.array(names, dtype=object)
+        return encoder
+
+    def _learn(self, given: Input, weight: ArrayLike | None) -> None:
+        n_samples, n_features = given.shape
+        if weight is not None:
+            weight = np.asarray(weight, dtype=np.float64)
+            if weight.shape != (n_samples,):
+                raise ValueError(
+                    f"The weights have shape {weight.shape}; give one weight for each "
+                    f"of the {n_samples} rows."
+                )
+        self._categories = [self._categories_of(c, weight) for c in given.columns]
+        self.n_features_in_ = n_features
+        if given.names is not None:
+            self.feature_names_in_ = given.names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _categories_of(
+        self, column: Column, weight: NDArray[np.float64] | None
+    ) -> Categories | None:
+        if column.is_numeric:
+            return None
+        if column.order is not None:
+            return Categories.declared(column.order, column.label)
+        found = Categories.count(column.dictionary(), weight, column.label)
+        return found.by_value() if self.order == "value" else found
+
+    def _encode(self, given: Input) -> Numbers:
+        if given.numeric is not None and not any(self._categories):
+            return given.numeric
+        dtype = np.result_type(*{column.dtype for column in given.columns})
+        dtype = np.float32 if dtype in (np.float16, np.float32) else np.float64
+        out = np.empty(given.shape, dtype=dtype, order="F")
+        for j, (column, known) in enumerate(
+            zip(given.columns, self._categories, strict=True)
+        ):
+            if known is not None:
+                out[:, j] = known.encode(
+                    column.dictionary(), column.label, self.handle_unknown
+                )
+                continue
+            numbers = column.numbers()
+            if numbers is None:
+                raise ValueError(
+                    f"Column {column.label} was numeric in fit and now holds strings; "
+                    "convert it to numbers, with missing values where there is none."
+                )
+            out[:, j] = numbers
+        return out
+
+    def _check_names(self, names: NDArray[np.object_] | None) -> None:
+        """Compare feature names with those of fit, in scikit-learn's words."""
+        fitted = getattr(self, "feature_names_in_", None)
+        if names is None and fitted is None:
+            return
+        if fitted is None:
+            warnings.warn(
+                f"X has feature names, but {self.owner} was fitted without feature "
+                "names",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif names is None:
+            warnings.warn(
+                f"X does not have valid feature names, but {self.owner} was fitted "
+                "with feature names",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif len(names) != len(fitted) or (names != fitted).any():
+            raise ValueError(_name_differences(set(names), set(fitted)))
+
+
+def _name_differences(given: set[str], fitted: set[str]) -> str:
+    lines = ["The feature names should match those that were passed during fit."]
+    for title, names in (
+        ("Feature names unseen at fit time:", sorted(given - fitted)),
+        ("Feature names seen at fit time, yet now missing:", sorted(fitted - given)),
+    ):
+        if names:
+            lines += [title, *(f"- {name}" for name in names[:5])]
+            lines += ["- ..."] if len(names) > 5 else []
+    if given == fitted:
+        lines.append("Feature names must be in the same order as they were in fit.")
+    return "\n".join(lines) + "\n"
+
+
+def _to_json(values: tuple[Any, ...]) -> list[Any]:
+    """Return categories as JSON values, which cannot be infinite."""
+    return [
+        {"float": repr(v)} if isinstance(v, float) and not np.isfinite(v) else v
+        for v in values
+    ]
+
+
+def _categories_from(part: Any) -> Categories | None:
+    """Return one feature's categories from :meth:`TableEncoder.to_parts`."""
+    if part is None:
+        return None
+    _require(isinstance(part, dict) and set(part) == {"values", "ordered"}, "category")
+    _require(isinstance(part["values"], list), "category values")
+    _require(isinstance(part["ordered"], bool), "category order")
+    values = []
+    for value in part["values"]:
+        if isinstance(value, dict):
+            _require(value in ({"float": "inf"}, {"float": "-inf"}), "category value")
+            value = float(value["float"])
+        known = isinstance(value, bool | int | float | str) and value == value
+        _require(known, "category value")
+        values.append(plain(value))
+    _require(len({(type(v) is bool, v) for v in values}) == len(values), "category set")
+    return Categories(tuple(values), part["ordered"])
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(
+            f"The {what} of a table encoder is not valid; the file is damaged."
+        )

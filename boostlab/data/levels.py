@@ -1,0 +1,201 @@
+"""The values that a category may have, and their order.
+
+Python finds True, 1 and 1.0 equal; here a boolean, a number and a string are three
+kinds of value, and a value is looked up by its kind and itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import numbers
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BOOLEAN, NUMBER, TEXT = range(3)
+KIND_NAMES = ("booleans", "numbers", "strings")
+
+Key = tuple[int, Any]
+Level = bool | int | float | str
+
+_DATES = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+)
+
+
+def is_null_type(cls: type) -> bool:
+    """Return whether all values of a type are missing: None, and pandas' NA, NaT."""
+    return cls is type(None) or cls.__name__ in ("NAType", "NaTType")
+
+
+def kind_of(cls: type, label: str) -> int:
+    """Return the kind of value of a type; `label` names the column in errors."""
+    if issubclass(cls, bool | np.bool_):
+        return BOOLEAN
+    if issubclass(cls, str):
+        return TEXT
+    if issubclass(cls, _DATES):
+        raise dates_error(f"Column {label}", cls.__name__)
+    if issubclass(cls, numbers.Real | Decimal):
+        return NUMBER
+    if issubclass(cls, numbers.Complex):
+        raise ValueError(f"Complex data not supported: column {label} holds it.")
+    raise TypeError(
+        f"Column {label} holds values of type {cls.__name__}, but every argument must "
+        "be a string, a number, a boolean or missing; convert them, for example to "
+        "strings."
+    )
+
+
+def dates_error(what: str, dtype: object) -> ValueError:
+    """Return the error for dates or times in `what`, a column or the whole of X."""
+    return ValueError(
+        f"{what} holds dates or times ({dtype}); extract features from it "
+        "first, for example with skrub.TableVectorizer."
+    )
+
+
+def plain(value: Any) -> Level:
+    """Return a level as a plain bool, int, float or str."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int | float):
+        return value
+    return str(value) if isinstance(value, str) else float(value)
+
+
+def key(value: Any, label: str = "") -> Key:
+    """Return what a level is looked up, and sorted, by."""
+    return kind_of(type(value), label), value
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A column as its distinct values and the number of each row's value.
+
+    Parameters
+    ----------
+    levels : tuple
+        Distinct values: booleans, numbers, strings; NaN and None may be among them.
+    codes : ndarray of int, shape (n_samples,)
+        Position in `levels`; -1 where missing.
+    """
+
+    levels: tuple[Any, ...]
+    codes: NDArray[np.integer[Any]]
+
+    @classmethod
+    def of(cls, values: Iterable[Any], label: str) -> Dictionary:
+        """Return the dictionary of Python objects, of one or several kinds."""
+        values = list(values)
+        kinds = {
+            cls: -1 if is_null_type(cls) else kind_of(cls, label)
+            for cls in set(map(type, values))
+        }
+        seen: dict[Key, int] = {}
+        codes = [seen.setdefault((kinds[type(v)], v), len(seen)) for v in values]
+        levels = tuple(None if kind < 0 else value for kind, value in seen)
+        return cls(levels, np.array(codes, dtype=np.intp))
+
+    def keys(self, label: str) -> list[Key | None]:
+        """Return the key of each level; None where the level is a missing value."""
+        return [
+            None if is_null_type(type(v)) or v != v else key(plain_checked(v, label))
+            for v in self.levels
+        ]
+
+
+def plain_checked(value: Any, label: str) -> Level:
+    """Return a level as plain value, or raise if it is of no known kind."""
+    kind_of(type(value), label)
+    return plain(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """The categories of a column, by value; the code of one is its position.
+
+    Parameters
+    ----------
+    values : tuple of bool, int, float or str
+        Distinct, in the order of the codes.
+    ordered : bool
+        Whether the order was declared by the data, not by frequency.
+    """
+
+    values: tuple[Level, ...]
+    ordered: bool = False
+
+    @classmethod
+    def count(
+        cls, column: Dictionary, weight: NDArray[np.float64] | None, label: str
+    ) -> Categories:
+        """Return the categories of a column, by descending weighted frequency.
+
+        Ties are in the order of the values. A category without weight is left out.
+        """
+        present = column.codes >= 0
+        frequencies = np.bincount(
+            column.codes[present],
+            weights=None if weight is None else weight[present],
+            minlength=len(column.levels),
+        )
+        # Equal levels may occur twice, as 1 and 1.0 in a column of objects.
+        total: dict[Key, float] = {}
+        for level, frequency in zip(column.keys(label), frequencies, strict=True):
+            if level is not None and frequency > 0:
+                total[level] = total.get(level, 0) + frequency
+        ranked = sorted(total, key=lambda level: (-total[level], level))
+        return cls(tuple(value for _, value in ranked))
+
+    @classmethod
+    def declared(cls, values: Sequence[Any], label: str) -> Categories:
+        """Return the categories of a column that declares their order."""
+        return cls(tuple(plain_checked(v, label) for v in values), ordered=True)
+
+    def by_value(self) -> Categories:
+        """Return the same categories in the order of their values."""
+        if self.ordered:
+            return self
+        return Categories(tuple(sorted(self.values, key=key)))
+
+    def encode(
+        self, column: Dictionary, label: str, handle_unknown: str
+    ) -> NDArray[np.float64]:
+        """Return the code of each row's category; NaN where missing or unknown."""
+        code_of = {key(value): float(code) for code, value in enumerate(self.values)}
+        levels = column.keys(label)
+        self._check_kinds(levels, label)
+        if handle_unknown == "error":
+            unknown = [v for v in levels if v is not None and v not in code_of]
+            if unknown:
+                raise ValueError(
+                    f"Column {label} holds the category {min(unknown)[1]!r}, which was "
+                    "not seen in fit; leave such rows out, or use "
+                    "handle_unknown='missing'."
+                )
+        # One more code, for the rows whose position is -1.
+        codes = [code_of.get(v, np.nan) if v else np.nan for v in levels]
+        return np.array([*codes, np.nan])[column.codes]
+
+    def _check_kinds(self, levels: list[Key | None], label: str) -> None:
+        """Raise if the column is of another kind than in fit, say all numbers."""
+        fitted = {kind_of(type(value), label) for value in self.values}
+        given = {level[0] for level in levels if level is not None}
+        if fitted and given and not fitted & given:
+            raise ValueError(
+                f"Column {label} holds {_names(given)}, but its categories in fit were "
+                f"{_names(fitted)}; convert it to what it was in fit."
+            )
+
+
+def _names(kinds: set[int]) -> str:
+    return " and ".join(KIND_NAMES[kind] for kind in sorted(kinds))

@@ -1,0 +1,14 @@
+"""The scikit-learn face: named systems as short recipes of pieces."""
+
+from boostlab.estimators.generic import BoostingClassifier, BoostingRegressor
+from boostlab.estimators.gradient_boosting import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+)
+
+__all__ = [
+    "BoostingClassifier",
+    "BoostingRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
+]

@@ -1,0 +1,377 @@
+"""Gradient boosting of trees, as most users want it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from numpy.random import Generator, RandomState
+
+from boostlab.estimators.classification import Classification
+from boostlab.estimators.parameters import Domain, Number, PieceOrName
+from boostlab.estimators.pieces import OBJECTIVE_METHODS
+from boostlab.estimators.regression import Regression
+from boostlab.estimators.tree_boosting import TREE_DOMAINS, TreeBoosting
+from boostlab.objectives import Quantile, objective_names
+from boostlab.protocols import Monitor, Objective
+
+
+class GradientBoostingRegressor(TreeBoosting, Regression):
+    """Gradient boosting for regression: Newton steps fitted by histogram trees.
+
+    Features may be numbers, strings or categories, with missing values.
+
+    Parameters
+    ----------
+    loss : str or Objective, default="squared_error"
+        "squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma" or
+        "tweedie", or an object from :mod:`boostlab.objectives`, which holds the loss's
+        own parameters: ``Tweedie(power=1.7)``, ``Huber(delta=1.0)``.
+    quantile : float, optional
+        The level for ``loss="quantile"``, in (0, 1); it must be given then, and only
+        then.
+    learner : WeakLearner, str or estimator, optional
+        Who fits the Newton steps; by default a tree of the parameters below. See
+        :class:`BoostingRegressor` for what can be given.
+    learning_rate : float, default=0.1
+        Factor on what each round adds, greater than 0.
+    n_estimators : int, default=100
+        Number of rounds, at least 1.
+    max_leaf_nodes : int or None, default=31
+        Most leaves of a tree, at least 2; None for no limit.
+    max_depth : int or None, default=None
+        Most splits between the root and a leaf, at least 1; None for no limit.
+    min_samples_leaf : int, float or "auto", default="auto"
+        Least total sample weight of a leaf, greater than 0. "auto" is 20, or 5 where
+        the weights sum to less than 1000.
+    l2_regularization : float, default=1.0
+        Added to the sum of hessians of every leaf, at least 0.
+    max_bins : int, default=255
+        Most bins of a feature, 2 to 255; missing values have one of their own.
+    subsample : float, default=1.0
+        Share of the rows that each round is fitted on, in (0, 1], drawn without
+        replacement.
+    max_features : float, default=1.0
+        Share of the features that each node chooses from, in (0, 1].
+    growth : {"leaf", "depth"}, default="leaf"
+        Split the best leaf first, or level by level.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when held-out rows no longer gain, and to deliver the model of
+        the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
+        is given to ``fit``.
+    scoring : str or callable, default="loss"
+        What early stopping watches: the loss, or a scorer of scikit-learn.
+    validation_fraction : float or None, default=0.1
+        Share of the weight to hold out for early stopping, in (0, 1), unless ``X_val``
+        is given. Equal rows are never parted. None watches the training rows.
+    n_iter_no_change : int, default=10
+        Stop after this many rounds in a row without improvement, at least 1.
+    tol : float, default=1e-7
+        Least improvement that counts for `n_iter_no_change`, at least 0.
+    keep_all_rounds : bool, default=False
+        Whether to keep the rounds after the best one, too, as ``all_rounds_``.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the rounds that are there. With the same data the
+        result is that of one longer fit.
+    callbacks : list of Monitor, optional
+        Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
+        those of :mod:`sklearn.callback`.)
+    n_jobs : int or None, default=None
+        Number of threads; None or -1 for all cores. The model does not depend on it.
+    random_state : int, RandomState, Generator or None, default=None
+        Source of all randomness: held-out rows, samples, bins, and the rounding of
+        gradients. An int makes the fit repeatable.
+    verbose : int, default=0
+        Log the progress every this many rounds; 0 for never.
+
+    Attributes
+    ----------
+    ensemble_ : Ensemble
+        Baseline and rounds; with early stopping those up to the best.
+    n_iter_ : int
+        Number of rounds of the model.
+    baseline_prediction_ : ndarray of shape (K,)
+        Raw prediction before the first round.
+    objective_ : Objective
+        The objective that was minimised.
+    feature_importances_ : ndarray of shape (n_features,)
+        Share of each feature in the gain of all splits.
+    history_ : dict of str to ndarray
+        Entry i of "validation_loss", and while stopping early or verbose of
+        "training_loss", is the loss after i rounds. "validation_score" is there if
+        `scoring` is not "loss".
+    train_score_, validation_score_ : ndarray
+        The same as scores: greater is better.
+    all_rounds_ : Ensemble
+        With `keep_all_rounds`: all rounds that were run.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, where ``X`` had names.
+
+    References
+    ----------
+    Friedman (2001), Greedy function approximation: a gradient boosting machine.
+    Chen, Guestrin (2016), XGBoost: a scalable tree boosting system.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from boostlab import GradientBoostingRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = GradientBoostingRegressor(random_state=0).fit(X, y)
+    >>> model.predict(X[:2]).shape
+    (2,)
+    """
+
+    _domains: ClassVar[dict[str, Domain]] = {
+        **Regression._domains,
+        **TREE_DOMAINS,
+        "loss": PieceOrName(objective_names("regression"), OBJECTIVE_METHODS),
+        "quantile": Number(above=0, below=1, also=(None,)),
+    }
+
+    def __init__(
+        self,
+        loss: str | Objective = "squared_error",
+        *,
+        quantile: float | None = None,
+        learner: Any = None,
+        learning_rate: float = 0.1,
+        n_estimators: int = 100,
+        max_leaf_nodes: int | None = 31,
+        max_depth: int | None = None,
+        min_samples_leaf: float | str = "auto",
+        l2_regularization: float = 1.0,
+        max_bins: int = 255,
+        subsample: float = 1.0,
+        max_features: float = 1.0,
+        growth: str = "leaf",
+        early_stopping: bool | str = "auto",
+        scoring: str | Callable[..., float] = "loss",
+        validation_fraction: float | None = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-7,
+        keep_all_rounds: bool = False,
+        warm_start: bool = False,
+        callbacks: Sequence[Monitor] | None = None,
+        n_jobs: int | None = None,
+        random_state: int | RandomState | Generator | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.quantile = quantile
+        self.learner = learner
+        self.learning_rate = learning_rate
+        self.n_estimators = n_estimators
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.max_bins = max_bins
+        self.subsample = subsample
+        self.max_features = max_features
+        self.growth = growth
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.keep_all_rounds = keep_all_rounds
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _conflicts(self) -> list[str]:
+        faults = super()._conflicts()
+        is_quantile = isinstance(self.loss, str) and self.loss == "quantile"
+        if is_quantile and self.quantile is None:
+            faults.append(
+                "loss='quantile' needs a level; give quantile=0.9, for example."
+            )
+        if self.quantile is not None and not is_quantile:
+            faults.append(
+                f"quantile={self.quantile!r} belongs to loss='quantile' only; leave it "
+                "out, or change the loss."
+            )
+        return faults
+
+    def _make_objective(self) -> Objective:
+        if self.quantile is not None:
+            return Quantile(self.quantile)
+        return self._objective_for(self.loss)
+
+
+class GradientBoostingClassifier(TreeBoosting, Classification):
+    """Gradient boosting for classification: Newton steps fitted by histogram trees.
+
+    Two classes have one raw output and one tree a round; K > 2 classes have K.
+    Features may be numbers, strings or categories, with missing values.
+
+    Parameters
+    ----------
+    loss : str or Objective, default="log_loss"
+        "log_loss" or, for two classes, "exponential"; or an object from
+        :mod:`boostlab.objectives`, which holds the loss's own parameters.
+    learner : WeakLearner, str or estimator, optional
+        Who fits the Newton steps; by default a tree of the parameters below. See
+        :class:`BoostingClassifier` for what can be given.
+    learning_rate : float, default=0.1
+        Factor on what each round adds, greater than 0.
+    n_estimators : int, default=100
+        Number of rounds, at least 1.
+    max_leaf_nodes : int or None, default=31
+        Most leaves of a tree, at least 2; None for no limit.
+    max_depth : int or None, default=None
+        Most splits between the root and a leaf, at least 1; None for no limit.
+    min_samples_leaf : int, float or "auto", default="auto"
+        Least total sample weight of a leaf, greater than 0. "auto" is 20, or 5 where
+        the weights sum to less than 1000.
+    l2_regularization : float, default=1.0
+        Added to the sum of hessians of every leaf, at least 0.
+    max_bins : int, default=255
+        Most bins of a feature, 2 to 255; missing values have one of their own.
+    subsample : float, default=1.0
+        Share of the rows that each round is fitted on, in (0, 1], drawn without
+        replacement.
+    max_features : float, default=1.0
+        Share of the features that each node chooses from, in (0, 1].
+    growth : {"leaf", "depth"}, default="leaf"
+        Split the best leaf first, or level by level.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when held-out rows no longer gain, and to deliver the model of
+        the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
+        is given to ``fit``.
+    scoring : str or callable, default="loss"
+        What early stopping watches: the loss, or a scorer of scikit-learn.
+    validation_fraction : float or None, default=0.1
+        Share of the weight to hold out for early stopping, in (0, 1), unless ``X_val``
+        is given. Equal rows are never parted. None watches the training rows.
+    n_iter_no_change : int, default=10
+        Stop after this many rounds in a row without improvement, at least 1.
+    tol : float, default=1e-7
+        Least improvement that counts for `n_iter_no_change`, at least 0.
+    keep_all_rounds : bool, default=False
+        Whether to keep the rounds after the best one, too, as ``all_rounds_``.
+    class_weight : dict or "balanced", optional
+        Factor on the sample weights of each class; "balanced" makes all classes weigh
+        the same in total. Held-out rows are weighted alike.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the rounds that are there. With the same data the
+        result is that of one longer fit.
+    callbacks : list of Monitor, optional
+        Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
+        those of :mod:`sklearn.callback`.)
+    n_jobs : int or None, default=None
+        Number of threads; None or -1 for all cores. The model does not depend on it.
+    random_state : int, RandomState, Generator or None, default=None
+        Source of all randomness: held-out rows, samples, bins, and the rounding of
+        gradients. An int makes the fit repeatable.
+    verbose : int, default=0
+        Log the progress every this many rounds; 0 for never.
+
+    Attributes
+    ----------
+    ensemble_ : Ensemble
+        Baseline and rounds; with early stopping those up to the best.
+    n_iter_ : int
+        Number of rounds of the model.
+    baseline_prediction_ : ndarray of shape (K,)
+        Raw prediction before the first round.
+    objective_ : Objective
+        The objective that was minimised.
+    feature_importances_ : ndarray of shape (n_features,)
+        Share of each feature in the gain of all splits.
+    history_ : dict of str to ndarray
+        Entry i of "validation_loss", and while stopping early or verbose of
+        "training_loss", is the loss after i rounds. "validation_score" is there if
+        `scoring` is not "loss".
+    train_score_, validation_score_ : ndarray
+        The same as scores: greater is better.
+    all_rounds_ : Ensemble
+        With `keep_all_rounds`: all rounds that were run.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, where ``X`` had names.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    References
+    ----------
+    Friedman (2001), Greedy function approximation: a gradient boosting machine.
+    Chen, Guestrin (2016), XGBoost: a scalable tree boosting system.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from boostlab import GradientBoostingClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = GradientBoostingClassifier(random_state=0).fit(X, y)
+    >>> model.predict_proba(X[:3]).shape
+    (3, 2)
+    """
+
+    _domains: ClassVar[dict[str, Domain]] = {
+        **Classification._domains,
+        **TREE_DOMAINS,
+        "loss": PieceOrName(objective_names("classification"), OBJECTIVE_METHODS),
+    }
+
+    def __init__(
+        self,
+        loss: str | Objective = "log_loss",
+        *,
+        learner: Any = None,
+        learning_rate: float = 0.1,
+        n_estimators: int = 100,
+        max_leaf_nodes: int | None = 31,
+        max_depth: int | None = None,
+        min_samples_leaf: float | str = "auto",
+        l2_regularization: float = 1.0,
+        max_bins: int = 255,
+        subsample: float = 1.0,
+        max_features: float = 1.0,
+        growth: str = "leaf",
+        early_stopping: bool | str = "auto",
+        scoring: str | Callable[..., float] = "loss",
+        validation_fraction: float | None = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-7,
+        keep_all_rounds: bool = False,
+        class_weight: Mapping[Any, float] | str | None = None,
+        warm_start: bool = False,
+        callbacks: Sequence[Monitor] | None = None,
+        n_jobs: int | None = None,
+        random_state: int | RandomState | Generator | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.learner = learner
+        self.learning_rate = learning_rate
+        self.n_estimators = n_estimators
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.max_bins = max_bins
+        self.subsample = subsample
+        self.max_features = max_features
+        self.growth = growth
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.keep_all_rounds = keep_all_rounds
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _make_objective(self) -> Objective:
+        return self._objective_for(self.loss)

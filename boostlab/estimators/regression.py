@@ -1,0 +1,87 @@
+"""Targets and predictions of regressors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
+
+from boostlab.estimators.base import BaseBoosting
+from boostlab.estimators.rows import Rows
+
+Array = NDArray[np.float64]
+
+
+class Regression(RegressorMixin, BaseBoosting):
+    """Base class of the regressors."""
+
+    _task = "regression"
+
+    def _check_targets(self, y: Any, name: str) -> Array:
+        """Return `y` as finite floats, shape (n,)."""
+        try:
+            y = column_or_1d(y, warn=True).astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} is not one number for each row: {error}"
+            ) from None
+        if not np.isfinite(y).all():
+            raise ValueError(
+                f"Input {name} contains NaN or infinity or a value too large for "
+                "dtype('float64'); remove those rows."
+            )
+        return y
+
+    def _learn_targets(self, y: Array) -> None:
+        """There is nothing to learn."""
+
+    def _encode_targets(self, y: Array, name: str) -> Array:
+        return y
+
+    def _decode_targets(self, y: Array) -> Array:
+        return y
+
+    def _target_factors(self, rows: Rows) -> None:
+        return None
+
+    def _is_constant(self) -> bool:
+        return False
+
+    def predict(self, X: Any) -> Array:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, K) for an objective of K outputs
+            The raw prediction seen through the link: on the scale of ``y``.
+        """
+        return self._prediction(self._raw_prediction(X))
+
+    def staged_predict(self, X: Any) -> Iterator[Array]:
+        """Yield the predictions after each round.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+
+        Yields
+        ------
+        ndarray of shape (n_samples,), or (n_samples, K) for an objective of K outputs
+            Predictions of the model's first 1, 2, ... ``n_iter_`` rounds.
+        """
+        for raw in self._staged_raw_prediction(X):
+            yield self._prediction(raw.copy(order="F"))
+
+    def _prediction(self, raw: Array) -> Array:
+        mean = self.objective_.link.inverse(raw)
+        return mean[:, 0] if mean.shape[1] == 1 else mean

@@ -1,0 +1,282 @@
+"""Any scikit-learn estimator as weak learner."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import AdaBoostClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR, LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from boostlab.data.table import Table
+from boostlab.learners.external import External
+from boostlab.state import State, Target
+
+
+def state_on(table, n_outputs=1, seed=0):
+    raw = np.zeros((table.n_samples, n_outputs), order="F")
+    rng = np.random.default_rng(seed)
+    return State(table, None, None, np.zeros(n_outputs), raw, rng)
+
+
+def draw(n=60, n_outputs=1, hessian=False, seed=0):
+    rng = np.random.default_rng(seed)
+    table = Table(rng.normal(size=(n, 4)), ["age", "pay", "size", "rank"])
+    weight = rng.uniform(0.5, 2, n)
+    curvature = rng.uniform(0.1, 2, (n, n_outputs)) if hessian else None
+    gradient = rng.normal(size=(n, n_outputs))
+    return Target(table, weight, gradient=gradient, hessian=curvature)
+
+
+def sampled(target, **sample):
+    return Target(
+        target.table, target.weight, target.gradient, target.hessian, **sample
+    )
+
+
+def fit(estimator, target, seed=0, n_outputs=None, **options):
+    n_outputs = n_outputs or target.n_outputs
+    state = state_on(target.table, n_outputs, seed)
+    hypothesis, contribution = External(estimator, **options).fit(target, state)
+    again = hypothesis.contribution(state_on(target.table, n_outputs))
+    np.testing.assert_array_equal(again.values(), contribution.values())
+    assert contribution.values().shape == (target.table.n_samples, n_outputs)
+    assert contribution.values().dtype == np.float64
+    return hypothesis, contribution.values()
+
+
+def test_a_regressor_fits_the_newton_step_with_its_weights():
+    target = draw(hessian=True)
+    _, values = fit(Ridge(2.0), target)
+    step, weight = target.newton()
+    theirs = Ridge(2.0).fit(target.table.numeric, step[:, 0], weight[:, 0])
+    np.testing.assert_allclose(values[:, 0], theirs.predict(target.table.numeric))
+
+
+def test_outputs_with_weights_of_their_own_get_a_clone_each():
+    target = draw(n_outputs=3, hessian=True)
+    hypothesis, values = fit(Ridge(), target)
+    assert len(hypothesis.models) == 3
+    step, weight = target.newton()
+    for k in range(3):
+        theirs = Ridge().fit(target.table.numeric, step[:, k], weight[:, k])
+        np.testing.assert_allclose(values[:, k], theirs.predict(target.table.numeric))
+
+
+def test_outputs_that_share_their_weights_are_one_fit_where_possible():
+    target = draw(n_outputs=3)
+    step, weight = target.newton()
+    tree = DecisionTreeRegressor(max_depth=2, random_state=0)
+    hypothesis, values = fit(tree, target)
+    assert len(hypothesis.models) == 1
+    theirs = clone(tree).fit(target.table.numeric, step, target.weight)
+    np.testing.assert_allclose(values, theirs.predict(target.table.numeric))
+    hypothesis, values = fit(SVR(), target)
+    assert len(hypothesis.models) == 3
+    theirs = SVR().fit(target.table.numeric, step[:, 1], weight[:, 1])
+    np.testing.assert_allclose(values[:, 1], theirs.predict(target.table.numeric))
+
+
+def test_the_rounds_sample_limits_the_fit():
+    rows, features = np.arange(0, 60, 3), np.array([1, 3])
+    whole = draw(hessian=True)
+    _, values = fit(Ridge(), sampled(whole, rows=rows, features=features))
+    x = whole.table.numeric[:, features]
+    step, weight = whole.newton()
+    theirs = Ridge().fit(x[rows], step[rows, 0], weight[rows, 0])
+    np.testing.assert_allclose(values[:, 0], theirs.predict(x))
+
+
+def test_the_estimator_given_is_never_fitted():
+    tree = DecisionTreeRegressor(random_state=3)
+    fit(tree, draw())
+    assert not hasattr(tree, "tree_")
+    assert tree.random_state == 3
+
+
+def test_random_states_are_drawn_from_the_generator_of_the_fit():
+    forest = make_pipeline(RandomForestRegressor(2, max_depth=2, random_state=5))
+    target = draw()
+    one, values = fit(forest, target, seed=1)
+    _, same = fit(forest, target, seed=1)
+    other, different = fit(forest, target, seed=2)
+    np.testing.assert_array_equal(values, same)
+    assert not np.array_equal(values, different)
+    seeds = [h.models[0].steps[-1][1].random_state for h in (one, other)]
+    assert len({5, *seeds}) == 3
+
+
+def test_weights_go_to_the_last_step_of_a_pipeline():
+    target = draw(hessian=True)
+    _, values = fit(make_pipeline(StandardScaler(), Ridge(2.0)), target)
+    step, weight = target.newton()
+    theirs = make_pipeline(StandardScaler(), Ridge(2.0))
+    theirs.fit(target.table.numeric, step[:, 0], ridge__sample_weight=weight[:, 0])
+    np.testing.assert_allclose(values[:, 0], theirs.predict(target.table.numeric))
+
+
+def test_estimators_without_weights_see_rows_drawn_by_weight():
+    n = 400
+    table = Table(np.zeros((n, 1)))
+    heavy = np.arange(n) < n // 2
+    step, weight = np.where(heavy, 1.0, 0.0), np.where(heavy, 3.0, 1.0)
+    target = Target(table, weight, gradient=(-step * weight)[:, None])
+    mean = KNeighborsRegressor(n_neighbors=n)
+    _, values = fit(mean, target)
+    # Three quarters of the weight, in 400 draws: standard deviation 0.02.
+    assert values[0, 0] == pytest.approx(0.75, abs=0.1)
+    assert not np.array_equal(fit(mean, target, seed=1)[1], values)
+    np.testing.assert_array_equal(fit(mean, target)[1], values)
+
+
+def test_estimators_without_weights_see_every_row_once_if_weights_are_equal():
+    table = Table(np.zeros((10, 1)))
+    target = Target(table, np.full(10, 2.0), gradient=-np.arange(10.0)[:, None])
+    _, values = fit(KNeighborsRegressor(n_neighbors=10), target)
+    np.testing.assert_allclose(values, np.full((10, 1), 4.5 / 2))
+
+
+def test_rows_without_curvature_are_left_out():
+    whole = draw(hessian=True)
+    some = np.arange(60) < 40
+    target = Target(
+        whole.table,
+        whole.weight,
+        gradient=whole.gradient,
+        hessian=np.where(some[:, None], whole.hessian, 0.0),
+    )
+    _, values = fit(Ridge(), target)
+    _, wanted = fit(Ridge(), sampled(whole, rows=np.flatnonzero(some)))
+    np.testing.assert_allclose(values, wanted)
+    nothing = Target(
+        whole.table, whole.weight, whole.gradient, np.zeros_like(whole.gradient)
+    )
+    assert not fit(Ridge(), nothing)[1].any()
+
+
+def with_holes(target):
+    x = np.array(target.table.numeric)
+    x[::5, 2] = np.nan
+    names = target.table.feature_names
+    return Target(Table(x, names), target.weight, target.gradient, target.hessian)
+
+
+def test_missing_values_are_refused_where_the_estimator_refuses_them():
+    target = with_holes(draw())
+    said = "Ridge does not accept missing values, but the feature 'size' has some"
+    with pytest.raises(ValueError, match=said):
+        fit(Ridge(), target)
+    fit(DecisionTreeRegressor(), target)
+    imputing = make_pipeline("passthrough", SimpleImputer(), Ridge())
+    fit(imputing, target)
+    fit(TransformedTargetRegressor(make_pipeline(imputing)), target)
+    _, values = fit(Ridge(), sampled(target, features=np.array([0, 3])))
+    assert np.isfinite(values).all()
+
+
+def test_new_rows_with_missing_values_are_refused_in_the_same_words():
+    target = draw()
+    hypothesis, _ = fit(Ridge(), sampled(target, features=np.array([2, 3])))
+    with pytest.raises(ValueError, match=r"Ridge does not accept missing.*'size'"):
+        hypothesis.contribution(state_on(with_holes(target).table))
+
+
+def labels_target(n=90, n_classes=2, **sample):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 2))
+    labels = np.digitize(x[:, 0] + 0.3 * rng.normal(size=n), [-0.4, 0.4])
+    labels = np.minimum(labels, n_classes - 1).astype(float)
+    return Target(Table(x), rng.uniform(0.5, 2, n), labels=labels, **sample)
+
+
+def test_a_classifier_votes_for_one_output_by_sign():
+    target = labels_target()
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+    _, values = fit(tree, target, n_outputs=1)
+    x = target.table.numeric
+    tree.fit(x, target.labels, target.weight)
+    np.testing.assert_array_equal(values[:, 0], 2 * tree.predict(x) - 1)
+    _, values = fit(clone(tree), target, n_outputs=1, predict="proba")
+    np.testing.assert_allclose(values[:, 0], 2 * tree.predict_proba(x)[:, 1] - 1)
+
+
+def test_a_classifier_votes_for_many_outputs_in_sammes_code():
+    target = labels_target(n_classes=3)
+    tree = DecisionTreeClassifier(max_depth=2, random_state=0)
+    _, values = fit(tree, target, n_outputs=3)
+    x = target.table.numeric
+    tree.fit(x, target.labels, target.weight)
+    code = np.where(np.eye(3) == 1, 1.0, -0.5)
+    np.testing.assert_array_equal(values, code[tree.predict(x).astype(int)])
+    _, values = fit(clone(tree), target, n_outputs=3, predict="proba")
+    np.testing.assert_allclose(values.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose((2 * values + 1) / 3, tree.predict_proba(x))
+
+
+@pytest.mark.parametrize("predict", ["labels", "proba"])
+def test_classes_absent_from_a_sample_keep_their_columns(predict):
+    whole = labels_target(n_classes=3)
+    rows = np.flatnonzero(whole.labels != 1)
+    target = labels_target(n_classes=3, rows=rows)
+    _, values = fit(LogisticRegression(), target, n_outputs=3, predict=predict)
+    np.testing.assert_array_equal(values[:, 1], -0.5)
+    assert (values[rows].argmax(axis=1) == whole.labels[rows]).mean() > 0.9
+
+
+@pytest.mark.parametrize("predict", ["labels", "proba"])
+def test_a_sample_of_one_class_votes_for_it(predict):
+    whole = labels_target()
+    target = labels_target(rows=np.flatnonzero(whole.labels == 1))
+    _, values = fit(LogisticRegression(), target, n_outputs=1, predict=predict)
+    np.testing.assert_array_equal(values, 1.0)
+
+
+def test_one_round_is_one_round_of_adaboost():
+    target = labels_target()
+    stump = DecisionTreeClassifier(max_depth=1)
+    _, values = fit(stump, target, n_outputs=1)
+    theirs = AdaBoostClassifier(stump, n_estimators=1, random_state=0)
+    theirs.fit(target.table.numeric, target.labels, target.weight)
+    predicted = 2 * theirs.predict(target.table.numeric) - 1
+    np.testing.assert_array_equal(values[:, 0], predicted)
+
+
+def test_it_accepts_what_the_estimator_can_fit():
+    assert External(Ridge()).accepts == {"derivatives"}
+    assert External(make_pipeline(SVR())).accepts == {"derivatives"}
+    assert External(LogisticRegression()).accepts == {"labels"}
+    External(LogisticRegression(), predict="proba").validate()
+
+
+@pytest.mark.parametrize("wrong", [StandardScaler(), Ridge, "ridge", None])
+def test_other_objects_are_refused(wrong):
+    assert not External(wrong).accepts
+    with pytest.raises(TypeError, match="neither a regressor nor a classifier"):
+        External(wrong).validate()
+
+
+def test_parameters_are_checked():
+    with pytest.raises(ValueError, match="predict is 'votes'; give 'labels' or"):
+        External(Ridge(), predict="votes").validate()
+    with pytest.raises(ValueError, match="LinearSVC has no predict_proba"):
+        External(LinearSVC(), predict="proba").validate()
+
+
+def test_xgboost_serves_as_a_weak_learner():
+    xgboost = pytest.importorskip("xgboost")
+    target = with_holes(draw(n_outputs=2, hessian=True))
+    estimator = xgboost.XGBRegressor(
+        n_estimators=3, max_depth=2, n_jobs=1, learning_rate=1.0
+    )
+    assert External(estimator).accepts == {"derivatives"}
+    hypothesis, values = fit(estimator, target)
+    assert len(hypothesis.models) == 2
+    step, weight = target.newton()
+    error = (weight * (values - step) ** 2).sum()
+    mean = (weight * step).sum(axis=0) / weight.sum(axis=0)
+    assert error < 0.8 * (weight * (mean - step) ** 2).sum()

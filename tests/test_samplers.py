@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boostlab.data.table import Table
+from boostlab.samplers import RowsAndColumns
+from boostlab.state import State
+
+
+def state(n=50, f=8, seed=0):
+    table = Table(np.zeros((n, f)), [f"x{j}" for j in range(f)])
+    raw = np.zeros((n, 1), order="F")
+    return State(table, None, None, np.zeros(1), raw, np.random.default_rng(seed))
+
+
+def test_all_rows_and_columns_need_no_draw():
+    here = state()
+    assert RowsAndColumns()(here) == (None, None)
+    untouched = np.random.default_rng(0).integers(1 << 40)
+    assert here.rng.integers(1 << 40) == untouched
+
+
+@given(
+    n=st.integers(1, 200),
+    f=st.integers(1, 30),
+    subsample=st.floats(0.001, 1),
+    max_features=st.floats(0.001, 1),
+)
+def test_samples_are_ascending_distinct_and_of_the_share(n, f, subsample, max_features):
+    drawn = RowsAndColumns(subsample, max_features)(state(n, f))
+    for indices, size, share in zip(
+        drawn, (n, f), (subsample, max_features), strict=True
+    ):
+        if share == 1:
+            assert indices is None
+            continue
+        assert indices.dtype == np.intp
+        assert (np.diff(indices) > 0).all()
+        assert indices[0] >= 0
+        assert indices[-1] < size
+        assert abs(len(indices) - share * size) <= 0.5 or len(indices) == 1
+
+
+def test_every_row_has_the_same_chance():
+    here, sampler = state(n=20), RowsAndColumns(0.3)
+    counts = np.zeros(20)
+    for _ in range(4000):
+        counts[sampler(here)[0]] += 1
+    # 1200 expected, standard deviation 29
+    assert np.abs(counts - 1200).max() < 150
+
+
+def test_rounds_differ_and_seeds_repeat():
+    sampler = RowsAndColumns(0.5, 0.5)
+    here, again = state(), state()
+    first, second = sampler(here), sampler(here)
+    assert not np.array_equal(first[0], second[0])
+    for one, other in zip(first, sampler(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"subsample": 0}, ValueError, "subsample is 0; give a number greater than 0"),
+        ({"subsample": 1.1}, ValueError, r"at most 1\.$"),
+        ({"max_features": -0.5}, ValueError, "max_features is -0.5"),
+        ({"max_features": "sqrt"}, TypeError, "max_features is 'sqrt'"),
+        ({"subsample": True}, TypeError, "subsample is True"),
+    ],
+)
+def test_shares_out_of_range_are_refused(parameters, error, message):
+    with pytest.raises(error, match=message):
+        RowsAndColumns(**parameters).validate()
