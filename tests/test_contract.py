@@ -2,7 +2,6 @@
 
 import pytest
 from sklearn.linear_model import Ridge
-from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from boostlab import (
@@ -22,6 +21,10 @@ EVERY_KIND = [
     BoostingClassifier(),
 ]
 
+ONE_TREE = GradientBoostingRegressor(
+    n_estimators=1, learning_rate=1.0, max_leaf_nodes=4, early_stopping=False
+)
+
 CONFIGURATIONS = [
     GradientBoostingRegressor(growth="depth", max_depth=3),
     GradientBoostingClassifier(growth="depth", max_depth=3, max_leaf_nodes=None),
@@ -29,13 +32,13 @@ CONFIGURATIONS = [
     GradientBoostingClassifier(early_stopping=True),
     GradientBoostingRegressor(loss="absolute_error"),
     GradientBoostingRegressor(loss="quantile", quantile=0.3),
-    GradientBoostingClassifier(subsample=0.999, class_weight="balanced"),
+    GradientBoostingClassifier(class_weight="balanced", max_features=0.5),
     BoostingRegressor(learner=Linear()),
     BoostingClassifier(learner="linear", step=Shrinkage(0.5)),
     BoostingRegressor(learner=External(Ridge()), step="line_search"),
     BoostingClassifier(learner=Ridge(), step=LineSearch(0.5)),
-    BoostingRegressor(learner=DecisionTreeRegressor(max_depth=3)),
-    BoostingClassifier(learner=DecisionTreeRegressor(max_depth=3)),
+    BoostingRegressor(learner=ONE_TREE, step=Shrinkage(0.5)),
+    BoostingClassifier(learner=ONE_TREE),
     BoostingRegressor(direction="gradient", learner=Tree(max_leaf_nodes=4)),
     BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3]),
 ]

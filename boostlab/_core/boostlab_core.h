@@ -141,7 +141,10 @@ void bl_workspace_free(bl_workspace *workspace);
  * weight NULL where all are 1. rows: ascending sample of n_sampled rows, or NULL.
  * features: mask of usable features, or NULL. borders, offsets as for bl_bin, to write
  * thresholds. ids (n_rows) receives the leaf of every row, sampled or not.
- * Leaf values are -G / (H + l2) from float64 sums of the unquantised inputs. */
+ * Leaf values are -G / (H + l2) from float64 sums of the unquantised inputs, in a fixed
+ * order: the table is cut into pieces of max(8192, 32 * leaves) rows, rounded up to
+ * whole blocks; a leaf's rows in one piece are summed in blocks of BL_SUM_BLOCK, each by
+ * eight accumulators, and the pieces are added in order. */
 int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
             const double *weight, const int32_t *rows, int64_t n_sampled,
             const uint8_t *features, const double *borders, const int64_t *offsets,

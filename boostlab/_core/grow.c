@@ -28,11 +28,9 @@ typedef struct {
     bl_cell *cells;                /* histogram kept for subtraction, or NULL */
 } node_state;
 
-typedef struct {                   /* a block of rows of one leaf, and its sums */
-    int64_t begin, end;
-    int32_t id;
+typedef struct {
     double g, h;
-} leaf_block;
+} leaf_sum;
 
 typedef struct {
     const bl_bins *bins;
@@ -55,7 +53,7 @@ typedef struct {
     uint64_t *keys;
     bl_split *splits;              /* best of each feature, for two nodes */
     bl_cell *totals;               /* sums of the words of each task */
-    leaf_block *blocks;
+    leaf_sum *sums;                /* of each leaf in each piece of the table */
 
     bl_workspace *workspace;
     int64_t cells_per_node;
@@ -117,7 +115,7 @@ static size_t lay_out(grower *s, int64_t capacity, char *block)
     s->right = reserve(block, &used, s->n, sizeof *s->right);
     s->nodes = reserve(block, &used, capacity, sizeof *s->nodes);
     s->heap = reserve(block, &used, capacity, sizeof *s->heap);
-    s->blocks = reserve(block, &used, n_blocks + capacity, sizeof *s->blocks);
+    s->sums = reserve(block, &used, s->bins->n_rows / 32 + capacity + 256, sizeof *s->sums);
     s->drawn = reserve(block, &used, 2 * f, sizeof *s->drawn);
     s->keys = reserve(block, &used, f, sizeof *s->keys);
     s->splits = reserve(block, &used, 2 * f, sizeof *s->splits);
@@ -766,47 +764,78 @@ static int grow_nodes(grower *s, bl_tree *tree, const double *borders,
 
 typedef struct {
     grower *s;
-    int64_t n_blocks;
+    const int32_t *leaves;         /* node ids, ascending */
+    int64_t n_leaves, piece_rows;
     int32_t *ids;
 } leaf_job;
 
-static void leaf_task(void *context, int64_t group, int thread)
+/* Rows of one piece of the table; enough of them that pieces outweigh leaves. */
+static int64_t rows_of_piece(int64_t n_leaves)
+{
+    int64_t rows = 32 * n_leaves;
+    rows = (rows + BL_SUM_BLOCK - 1) / BL_SUM_BLOCK * BL_SUM_BLOCK;
+    return rows < 8 * BL_SUM_BLOCK ? 8 * BL_SUM_BLOCK : rows;
+}
+
+/* The first position in [begin, end) of `order` whose row is at least `row`. */
+static int64_t first_from(const int32_t *order, int64_t begin, int64_t end, int64_t row)
+{
+    while (begin < end) {
+        int64_t middle = begin + (end - begin) / 2;
+        if (order[middle] < row)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+/* Sum what every leaf has in one piece of the table, while the piece is in cache. */
+static void leaf_task(void *context, int64_t piece, int thread)
 {
     leaf_job *job = context;
     grower *s = job->s;
-    int64_t last = (group + 1) * 8 < job->n_blocks ? (group + 1) * 8 : job->n_blocks;
+    leaf_sum *sums = s->sums + piece * job->n_leaves;
+    int64_t row = piece * job->piece_rows;
     (void)thread;
-    for (int64_t b = group * 8; b < last; b++) {
-        leaf_block *block = s->blocks + b;
-        s->kernels->sum_block(s->gradient, s->hessian, s->weight,
-                              s->order + block->begin, block->end - block->begin,
-                              &block->g, &block->h);
-        for (int64_t i = block->begin; i < block->end; i++)
-            job->ids[s->order[i]] = block->id;
+    for (int64_t l = 0; l < job->n_leaves; l++) {
+        const node_state *leaf = s->nodes + job->leaves[l];
+        int64_t at = first_from(s->order, leaf->begin, leaf->end, row);
+        int64_t end = first_from(s->order, at, leaf->end, row + job->piece_rows);
+        leaf_sum sum = {0.0, 0.0};
+        for (int64_t i = at; i < end; i++)
+            job->ids[s->order[i]] = job->leaves[l];
+        for (; at < end; at += BL_SUM_BLOCK) {
+            double g, h;
+            int64_t n = end - at < BL_SUM_BLOCK ? end - at : BL_SUM_BLOCK;
+            s->kernels->sum_block(s->gradient, s->hessian, s->weight, s->order + at, n,
+                                  &g, &h);
+            sum.g += g;
+            sum.h += h;
+        }
+        sums[l] = sum;
     }
 }
 
 static void fit_leaves(grower *s, bl_tree *tree, int32_t *ids)
 {
-    int64_t n_blocks = 0, b = 0;
+    int32_t *leaves = s->heap;     /* growth is over: the heap is free */
+    int64_t n_leaves = 0;
     for (int32_t id = 0; id < tree->n_nodes; id++)
-        for (int64_t at = s->nodes[id].begin;
-             tree->left[id] < 0 && at < s->nodes[id].end; at += BL_SUM_BLOCK) {
-            int64_t end = at + BL_SUM_BLOCK;
-            end = end < s->nodes[id].end ? end : s->nodes[id].end;
-            s->blocks[n_blocks++] = (leaf_block){.begin = at, .end = end, .id = id};
-        }
-    leaf_job job = {s, n_blocks, ids};
-    bl_parallel_for(leaf_task, &job, (n_blocks + 7) / 8, s->n_threads);
-    while (b < n_blocks) {
-        int32_t id = s->blocks[b].id;
+        if (tree->left[id] < 0)
+            leaves[n_leaves++] = id;
+    int64_t piece_rows = rows_of_piece(n_leaves);
+    int64_t n_pieces = (s->bins->n_rows + piece_rows - 1) / piece_rows;
+    leaf_job job = {s, leaves, n_leaves, piece_rows, ids};
+    bl_parallel_for(leaf_task, &job, n_pieces, s->n_threads);
+    for (int64_t l = 0; l < n_leaves; l++) {
         double g = 0.0, h = 0.0;
-        for (; b < n_blocks && s->blocks[b].id == id; b++) {
-            g += s->blocks[b].g;
-            h += s->blocks[b].h;
+        for (int64_t piece = 0; piece < n_pieces; piece++) {
+            g += s->sums[piece * n_leaves + l].g;
+            h += s->sums[piece * n_leaves + l].h;
         }
         double denominator = h + s->params->l2;
-        tree->value[id] = denominator > 0 ? -g / denominator : 0.0;
+        tree->value[leaves[l]] = denominator > 0 ? -g / denominator : 0.0;
     }
 }
 

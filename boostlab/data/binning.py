@@ -244,7 +244,7 @@ def _sampled_columns(
 ) -> NDArray[np.floating[Any]]:
     """Return the sampled rows of some features, one row of the result a feature."""
     by_column = block.strides[0] == block.itemsize
-    return block.T[:, rows] if by_column else block[rows].T
+    return np.take(block.T, rows, axis=1) if by_column else block[rows].T
 
 
 def _distinct(

@@ -80,6 +80,10 @@ class Table:
     def __repr__(self) -> str:
         return f"Table({self.n_samples} samples, {self.n_features} features)"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: views are left out, and built again when needed."""
+        return self.__dict__ | {"_views": {}}
+
     def fitted(self, view: View) -> Any:
         """Return what `view` learned on this table, or on its reference."""
         if self.reference is not None:
@@ -118,16 +122,23 @@ class Table:
         """
         if not isinstance(rows, slice):
             rows = _row_numbers(rows, self.n_samples)
-        # Indexing the transpose keeps columns contiguous where they were.
-        by_column = self.numeric.strides[0] == self.numeric.itemsize
-        numeric = self.numeric.T[:, rows].T if by_column else self.numeric[rows]
         return Table(
-            numeric,
+            _rows_of(self.numeric, rows),
             self.feature_names,
             None if self.weight is None else self.weight[rows],
             self.reference if reference is None else reference,
             self.seed,
         )
+
+
+def _rows_of(
+    numeric: NDArray[np.floating[Any]], rows: NDArray[np.intp] | slice
+) -> NDArray[np.floating[Any]]:
+    """Return some rows, in memory by columns where `numeric` is."""
+    if isinstance(rows, slice):
+        return numeric[rows]
+    by_column = numeric.strides[0] == numeric.itemsize
+    return np.take(numeric.T, rows, axis=1).T if by_column else numeric[rows]
 
 
 def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:

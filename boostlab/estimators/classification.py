@@ -27,8 +27,10 @@ class Classification(ClassifierMixin, BaseBoosting):
     def _check_targets(self, y: Any, name: str) -> NDArray[Any]:
         """Return `y` as labels, shape (n,)."""
         y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f" and np.isnan(y).any():
-            raise ValueError(f"Input {name} contains NaN; remove the unlabelled rows.")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError(
+                f"Input {name} contains NaN or infinity; remove the unlabelled rows."
+            )
         if y.dtype.kind == "O" and any(v is None or v != v for v in y.tolist()):
             raise ValueError(
                 f"Input {name} contains missing labels (None or NaN); remove the "

@@ -107,6 +107,46 @@ def ensemble_from_parts(data: Any, arrays: Arrays) -> Ensemble:
     return Ensemble(baseline.copy(), update, rounds)
 
 
+def check_ensemble(ensemble: Ensemble, n_features: int) -> None:
+    """Check that the rounds fit the features, the outputs and their sizes.
+
+    A hypothesis may offer ``check(n_features, n_outputs)``, which raises ValueError
+    if it cannot be applied to tables of so many features, or does not add to so many
+    outputs (None if the update is not additive); ``n_features``, the features it
+    needs; and ``cell_values``, if it partitions the rows.
+
+    Raises
+    ------
+    ValueError
+        If a round fits only other tables, outputs or cells.
+    """
+    n_outputs = len(ensemble.baseline) if ensemble.update.additive else None
+    for i, done in enumerate(ensemble.rounds):
+        hypothesis = done.hypothesis
+        if hasattr(hypothesis, "check"):
+            hypothesis.check(n_features, n_outputs)
+        if getattr(hypothesis, "n_features", n_features) != n_features:
+            raise ValueError(
+                f"round {i} reads {hypothesis.n_features} features, but the table has "
+                f"{n_features}"
+            )
+        _check_cells(i, getattr(hypothesis, "cell_values", None), done.size, n_outputs)
+
+
+def _check_cells(i: int, cells: Any, size: Any, n_outputs: int | None) -> None:
+    """Check the cells of one round against the outputs and the size."""
+    if cells is not None and n_outputs is not None:
+        width = sum(values.shape[1] for values in cells)
+        if width != n_outputs:
+            raise ValueError(
+                f"round {i} adds to {width} outputs, but the baseline has {n_outputs}"
+            )
+    if isinstance(size, CellValues):
+        shapes = None if cells is None else [values.shape for values in cells]
+        if [values.shape for values in size.values] != shapes:
+            raise ValueError(f"the size of round {i} does not fit the cells it values")
+
+
 def _positions(positions: Any, count: int, n_rounds: int) -> list[int]:
     """Return the ascending numbers of the rounds that have a correction."""
     valid = isinstance(positions, list) and all(type(p) is int for p in positions)

@@ -60,7 +60,7 @@ def from_parts(data: Any, arrays: Arrays, role: str, needs: Sequence[str]) -> An
     """
     fields(data, {"component", "data"}, role)
     cls = _class(data["component"], role, needs)
-    return _build(cls.from_parts, data["data"], arrays, role)
+    return build(cls.from_parts, data["data"], arrays, role=role)
 
 
 def sequence_to_parts(components: Sequence[Any]) -> tuple[list[Any], Arrays]:
@@ -166,6 +166,16 @@ def take(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]) -
     return array
 
 
+def build(make: Any, *parts: Any, role: str) -> Any:
+    """Call ``make(*parts)``; whatever damaged parts do to it becomes a ValueError."""
+    try:
+        return make(*parts)
+    except _CARELESS as error:
+        raise ValueError(
+            f"its {role} is damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
 def _run(run: Any, arrays: Arrays, role: str, needs: Sequence[str]) -> list[Any]:
     """Return the components of one run."""
     kind = "packed" if isinstance(run, dict) and "packed" in run else "data"
@@ -174,14 +184,14 @@ def _run(run: Any, arrays: Arrays, role: str, needs: Sequence[str]) -> list[Any]
     if kind == "packed":
         if not hasattr(cls, "unpack"):
             raise ValueError(f"the component {run['component']!r} cannot be unpacked")
-        members = _build(cls.unpack, run["packed"], arrays, role)
+        members = build(cls.unpack, run["packed"], arrays, role=role)
     else:
         data = run["data"]
         if not isinstance(data, list):
             raise ValueError(f"the {role} part of the file is not a list")
         groups = split(arrays, len(data), role)
         members = [
-            _build(cls.from_parts, *pair, role)
+            build(cls.from_parts, *pair, role=role)
             for pair in zip(data, groups, strict=True)
         ]
     if len(members) != run["count"]:
@@ -203,16 +213,6 @@ def _class(name: Any, role: str, needs: Sequence[str]) -> Any:
     if not all(hasattr(cls, need) for need in ("from_parts", *needs)):
         raise ValueError(f"the component {name!r} cannot be its {role}")
     return cls
-
-
-def _build(make: Any, data: Any, arrays: Arrays, role: str) -> Any:
-    """Call ``make(data, arrays)``; whatever the data do to it is a ValueError."""
-    try:
-        return make(data, arrays)
-    except _CARELESS as error:
-        raise ValueError(
-            f"its {role} is damaged ({type(error).__name__}: {error})"
-        ) from error
 
 
 def _registered(component: Any) -> str:

@@ -130,18 +130,15 @@ footer { margin-top: 60px; padding-top: 14px; border-top: 1px solid var(--line);
     --method-0: #2a6cb3; --method-1: #d27a12; --method-2: #2f8a5f;
     --method-3: #8a5bb5; --method-4: #c2475f; --method-5: #14858f;
     --method-6: #86683a; --method-7: #5b66a6; --reference: #9a9fa6; }
-  @page { margin: 14mm; }
-  body { font-size: 11px; print-color-adjust: exact;
-    -webkit-print-color-adjust: exact; }
+  @page { margin: 12mm; }
+  html { zoom: 0.6; }
+  body { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   nav, summary { display: none; }
   .scroll { overflow: visible; }
-  table { font-size: 9.5px; }
-  th, td { padding: 3px 6px; }
+  th, td { padding: 5px 9px; }
   tr, figure, h2, h3 { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
-  .plots { grid-template-columns: repeat(3, 1fr); }
-  .strips { grid-template-columns: repeat(2, 1fr); }
+  h2, h3, .note { break-after: avoid; }
 }
 """
 

@@ -317,9 +317,10 @@ def grow_by(problem: Problem, search) -> Tree:
 def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     """Compute leaf values and lay the nodes out as arrays."""
     ids = np.zeros(problem.columns.shape[1], np.int32)
+    n_leaves = sum(node.feature < 0 for node in nodes)
     for i, node in enumerate(nodes):
         if node.feature < 0:
-            node.value = _leaf_value(problem, node.rows)
+            node.value = _leaf_value(problem, node.rows, n_leaves)
             ids[node.members] = i
 
     def array(name: str, dtype: type) -> np.ndarray:
@@ -333,11 +334,16 @@ def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     )  # fmt: skip
 
 
-def _leaf_value(problem: Problem, rows: np.ndarray) -> float:
-    """Newton step from float64 sums of the inputs."""
+def _leaf_value(problem: Problem, rows: np.ndarray, n_leaves: int) -> float:
+    """Newton step from float64 sums of the inputs, piece by piece of the table."""
     curvature = problem.weight if problem.hessian is None else problem.hessian
-    g = blocked_sum(problem.gradient[rows])
-    h = float(len(rows)) if curvature is None else blocked_sum(curvature[rows])
+    piece_rows = max(8 * _SUM_BLOCK, -(-32 * n_leaves // _SUM_BLOCK) * _SUM_BLOCK)
+    edges = np.arange(0, int(rows[-1]) + piece_rows + 1, piece_rows)
+    g = h = 0.0
+    for piece in np.split(rows, np.searchsorted(rows, edges))[1:-1]:
+        if len(piece):
+            g += blocked_sum(problem.gradient[piece])
+            h += len(piece) if curvature is None else blocked_sum(curvature[piece])
     denominator = h + problem.params.l2
     return -g / denominator if denominator > 0 else 0.0
 

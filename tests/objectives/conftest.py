@@ -85,3 +85,17 @@ def make_case(name: str, n: int = 80) -> Case:
 @pytest.fixture(params=BUILT_IN)
 def case(request: pytest.FixtureRequest) -> Case:
     return make_case(request.param)
+
+
+NEWTON = [name for name, (piece, _) in BUILT_IN.items() if not piece.refits_cells]
+
+
+@pytest.fixture(params=NEWTON)
+def newton_case(request: pytest.FixtureRequest) -> Case:
+    """Objectives whose cells take a Newton step."""
+    return make_case(request.param)
+
+
+@pytest.fixture
+def squared_case() -> Case:
+    return make_case("squared")

@@ -12,9 +12,9 @@ from boostlab.objectives import (
     Huber,
     ObjectiveError,
     PointwiseObjective,
-    SquaredError,
     check_objective,
 )
+from boostlab.objectives import SquaredError as Squared
 from boostlab.parallel import threads
 from boostlab.registry import class_named, name_of
 from boostlab.state import Problem
@@ -98,7 +98,7 @@ def test_kernels_agree_with_numpy_far_out(case):
 @pytest.mark.parametrize("size", [1e3, 1e100, 1e308])
 def test_derivatives_stay_finite_at_any_raw_prediction(case, size):
     for sign in (-1.0, 1.0):
-        state = case.state()
+        state = case.state(weight=np.ones(len(case.y)))
         state.raw_prediction[::2, 0] = sign * size
         gradient, hessian = case.objective.derivatives(state)
         assert np.all(np.isfinite(gradient))
@@ -181,13 +181,8 @@ def test_constant_targets_give_a_finite_baseline_that_predicts_them(case):
 
 
 def test_zero_targets_give_a_finite_baseline(case):
-    y = np.zeros(5)
-    if type(case.objective).__name__ == "Gamma":
-        with pytest.raises(ValueError, match="needs y > 0"):
-            case.objective.check_targets(y)
-        return
-    case.objective.check_targets(y)
-    assert np.all(np.isfinite(case.objective.baseline(y, np.ones(5))))
+    baseline = case.objective.baseline(np.zeros(5), np.ones(5))
+    assert np.all(np.isfinite(baseline))
 
 
 def test_one_row_is_enough(case):
@@ -225,18 +220,18 @@ def test_pieces_are_cloned_pickled_and_saved_by_their_parameters(case):
     assert again.get_params() == objective.get_params()
 
 
-class Doubled(SquaredError):
+class Doubled(Squared):
     def pointwise_gradient(self, y, raw):
         return 2.0 * super().pointwise_gradient(y, raw)
 
 
-def test_a_subclass_with_its_own_formula_leaves_the_kernel(case):
+def test_a_subclass_with_its_own_formula_leaves_the_kernel(squared_case):
     assert Doubled.fused is None
-    assert type("Renamed", (SquaredError,), {}).fused is SquaredError.fused
-    state = case.state()
-    if isinstance(case.objective, SquaredError):
-        twice = Doubled().gradient(state)
-        np.testing.assert_array_equal(twice, 2.0 * case.objective.gradient(state))
+    assert type("Renamed", (Squared,), {}).fused is Squared.fused
+    state = squared_case.state()
+    np.testing.assert_array_equal(
+        Doubled().gradient(state), 2.0 * squared_case.objective.gradient(state)
+    )
 
 
 class LogCosh(PointwiseObjective):
@@ -274,10 +269,8 @@ class Broadcast(PointwiseObjective):
         return raw - y
 
 
-def test_a_wrong_shape_is_named_with_its_cause(case):
-    state = case.state()
-    if state.raw_prediction.shape[1] > 1:
-        return
+def test_a_wrong_shape_is_named_with_its_cause(squared_case):
+    state = squared_case.state()
     with pytest.raises(
         ObjectiveError, match=r"shape \(80, 80\), but \(80, 1\).*broadc"
     ):
@@ -291,12 +284,12 @@ def test_the_pointwise_functions_must_be_written():
         PointwiseObjective().pointwise_gradient(np.zeros(1), np.zeros((1, 1)))
 
 
-class Endless(SquaredError):
+class Endless(Squared):
     def baseline(self, y, weight):
         return np.array([np.inf])
 
 
-class TwoBaselines(SquaredError):
+class TwoBaselines(Squared):
     def baseline(self, y, weight):
         return np.zeros(2)
 
@@ -305,22 +298,21 @@ class TwoBaselines(SquaredError):
     ("objective", "message"),
     [(Endless(), "not finite"), (TwoBaselines(), r"shape \(2,\), but \(1,\)")],
 )
-def test_a_baseline_must_be_finite_and_fit(case, objective, message):
-    state = case.state()
+def test_a_baseline_must_be_finite_and_fit(squared_case, objective, message):
+    state = squared_case.state()
     with pytest.raises(ObjectiveError, match=message):
         objective.start(Problem(state.table, state.y, state.weight), None)
 
 
-def test_newton_cells_without_curvature_get_zero(case):
-    if case.objective.refits_cells:
-        return
+def test_newton_cells_without_curvature_get_zero(newton_case):
+    case = newton_case
     state = case.state(weight=np.full(len(case.y), 1e-320))
     values = case.objective.cell_values(state, np.zeros(len(case.y), np.int32), 2, 0)
     assert np.all(values == 0.0)
 
 
-def test_parameters_are_checked_at_the_start(case):
-    state = case.state()
+def test_parameters_are_checked_at_the_start(squared_case):
+    state = squared_case.state()
     with pytest.raises(ValueError, match="delta is -1"):
         Huber(delta=-1.0).start(Problem(state.table, state.y, state.weight), None)
 

@@ -14,9 +14,9 @@ from boostlab.objectives import (
     ObjectiveError,
     PointwiseObjective,
     Poisson,
-    SquaredError,
     check_objective,
 )
+from boostlab.objectives import SquaredError as Squared
 
 RNG = np.random.default_rng(0)
 
@@ -164,22 +164,22 @@ def test_a_planted_mistake_is_found_and_named(mistake):
     assert isinstance(caught.value, ValueError)
 
 
-class Broadcast(SquaredError):
+class Broadcast(Squared):
     def pointwise_gradient(self, y, raw):
         return raw - y
 
 
-class GradientWithoutWeights(SquaredError):
+class GradientWithoutWeights(Squared):
     def gradient(self, state):
         return self.pointwise_gradient(state.y, state.raw_prediction)
 
 
-class LossWithoutWeights(SquaredError):
+class LossWithoutWeights(Squared):
     def loss(self, state):
         return np.mean(self.pointwise_loss(state.y, state.raw_prediction))
 
 
-class SummedLoss(SquaredError):
+class SummedLoss(Squared):
     def loss(self, state):
         terms = self.pointwise_loss(state.y, state.raw_prediction)
         return state.weight @ terms
@@ -195,14 +195,14 @@ class HessianForgotten(Poisson):
         return None
 
 
-class Concave(SquaredError):
+class Concave(Squared):
     smooth = False
 
     def pointwise_hessian(self, y, raw):
         return np.where(raw > y[:, None], 1.0, -0.1)
 
 
-class EmptyCells(SquaredError):
+class EmptyCells(Squared):
     def cell_values(self, state, ids, n_cells, output):
         residual = state.y - state.raw_prediction[:, 0]
         total = np.bincount(ids, weights=residual, minlength=n_cells)
@@ -210,12 +210,12 @@ class EmptyCells(SquaredError):
             return total / np.bincount(ids, minlength=n_cells)
 
 
-class OneCell(SquaredError):
+class OneCell(Squared):
     def cell_values(self, state, ids, n_cells, output):
         return np.zeros(1)
 
 
-class Choosy(SquaredError):
+class Choosy(Squared):
     def check_targets(self, y):
         raise ValueError("y must be a colour.")
 
@@ -247,11 +247,11 @@ def test_built_in_objectives_pass(case):
 
 def test_targets_and_raw_predictions_may_be_given():
     y = RNG.normal(1e6, 1e3, 50)
-    check_objective(SquaredError(), y, y + RNG.normal(size=50))
+    check_objective(Squared(), y, y + RNG.normal(size=50))
     with pytest.raises(ObjectiveError, match="negative gradient"):
         check_objective(custom(gradient=lambda y, raw: y - raw), y)
     with pytest.raises(ObjectiveError, match=r"raw returned|raw .*\(50, 2\)"):
-        check_objective(SquaredError(), y, RNG.normal(size=(50, 2)))
+        check_objective(Squared(), y, RNG.normal(size=(50, 2)))
     with pytest.raises(ValueError, match=r"0 \.\. 1"):
         check_objective(Binomial(), y)
 
@@ -279,7 +279,7 @@ def test_an_upper_bound_of_the_curvature_is_allowed_where_declared():
         check_objective(Undeclared(n_classes=3))
 
 
-@pytest.mark.parametrize("given", [SquaredError, "squared_error", None])
+@pytest.mark.parametrize("given", [Squared, "squared_error", None])
 def test_it_wants_an_instance(given):
     with pytest.raises(TypeError, match="give an instance of a subclass"):
         check_objective(given)

@@ -58,7 +58,7 @@ def test_gradients_of_a_softmax_sum_to_zero_and_shifts_do_not_matter():
     shifted = at(objective, y, raw + 1000.0)
     np.testing.assert_allclose(objective.gradient(shifted), gradient, rtol=1e-9)
     share = objective.link.inverse(raw)
-    np.testing.assert_allclose(hessian, share * (1.0 - share), rtol=1e-12)
+    np.testing.assert_allclose(hessian, share * (1.0 - share), atol=1e-15)
 
 
 def test_the_exponential_loss_by_hand():

@@ -1,7 +1,6 @@
 """Objectives from plain functions."""
 
 import doctest
-import re
 
 import numpy as np
 import pytest
@@ -64,27 +63,22 @@ def start(objective, y, weight):
 
 
 @pytest.mark.parametrize(
-    ("custom", "built_in"),
+    ("custom", "built_in", "n_values"),
     [
-        (squared(), SquaredError()),
-        (logistic(), Binomial()),
-        (three_classes(), Multinomial(n_classes=3)),
+        (squared(), SquaredError(), 9),
+        (logistic(), Binomial(), 2),
+        (three_classes(), Multinomial(n_classes=3), 3),
     ],
 )
-def test_a_custom_loss_equals_its_built_in_twin(custom, built_in):
+def test_a_custom_loss_equals_its_built_in_twin(custom, built_in, n_values):
     rng = np.random.default_rng(0)
-    y = rng.integers(
-        0, custom.n_outputs(None) if custom.task != "regression" else 9, 40
-    )
-    if custom.n_outputs(None) == 1 and custom.task == "classification":
-        y = rng.integers(0, 2, 40)
+    y = rng.integers(0, n_values, 40)
     y, weight = y.astype(float), rng.uniform(0.5, 2.0, 40)
     state, twin = start(custom, y, weight), start(built_in, y, weight)
-    own, other = state.baseline, twin.baseline
     np.testing.assert_allclose(
-        own - own.mean() * (len(own) > 1),
-        other - other.mean() * (len(other) > 1),
-        atol=1e-4,
+        custom.link.inverse(state.baseline[None, :]),
+        built_in.link.inverse(twin.baseline[None, :]),
+        rtol=1e-4,
     )
     twin.raw_prediction = state.raw_prediction
     assert custom.loss(state) == pytest.approx(built_in.loss(twin), rel=1e-12)
@@ -165,4 +159,3 @@ def test_the_outputs_must_stand_for_the_classes():
 
 def test_the_example_of_the_docstring_runs():
     assert doctest.testmod(boostlab.objectives.custom).failed == 0
-    assert re.search("pickled", CustomObjective.__doc__)

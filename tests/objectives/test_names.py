@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(given, task, n_classes, me
 
 @pytest.mark.parametrize("given", [SquaredError, 3, None, np.square])
 def test_what_is_no_objective_is_refused(given):
-    with pytest.raises(TypeError, match="give one of .* or an instance"):
+    with pytest.raises(TypeError, match=r"give one of .* or an instance"):
         get_objective(given, "regression")
 
 

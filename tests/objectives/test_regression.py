@@ -88,8 +88,7 @@ def test_baselines_by_hand():
 
 
 def test_the_huber_mean_by_hand():
-    # At c: (c - 0) + (c - 1) + (c - 2) - 1 = 0 for delta = 1 if |c - y| <= 1 ... no:
-    # at c = 4/3 the error of 0 is clipped to 1, so 1 + (c - 1) + (c - 2) - 1 = 0.
+    # The errors of 0 and 10 are clipped, which leaves 1 + (c - 1) + (c - 2) - 1 = 0.
     assert Huber(delta=1.0).baseline(Y, ONES) == pytest.approx([1.5], rel=1e-10)
     # A delta above all errors leaves the mean.
     assert Huber(delta=100.0).baseline(Y, ONES) == pytest.approx([13 / 4], rel=1e-10)

@@ -95,6 +95,25 @@ def test_the_mean_of_equal_values_is_that_value_exactly():
     assert weighted_mean(np.full(1001, 0.1), weight) == 0.1
 
 
+@pytest.mark.parametrize("shape", ["normal", "sorted", "ties", "one heavy row"])
+@pytest.mark.parametrize("level", [0.001, 0.1, 0.5, 0.9, 0.999])
+def test_many_values_give_what_sorting_all_of_them_gives(shape, level):
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=20_000)
+    weight = rng.integers(1, 5, 20_000).astype(float)
+    if shape == "sorted":
+        values = np.sort(values)
+        weight = np.where(np.arange(20_000) % 9 == 0, 1000.0, weight)
+    elif shape == "ties":
+        values = values.round()
+    elif shape == "one heavy row":
+        weight[7] = 1e6
+    found = weighted_quantile(values, weight, level)
+    everything = np.repeat(np.sort(values), weight[np.argsort(values)].astype(int))
+    expected = weighted_quantile(everything, np.ones(len(everything)), level)
+    assert found == expected
+
+
 def test_huge_values_do_not_overflow():
     values = np.array([1.7e308, 1.6e308])
     assert weighted_quantile(values, np.ones(2), 0.5) == pytest.approx(1.65e308)
