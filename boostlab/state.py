@@ -155,7 +155,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """ "derivatives" or "labels"."""
+        """Either "derivatives" or "labels"."""
         return "labels" if self.gradient is None else "derivatives"
 
     @property

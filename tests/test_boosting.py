@@ -265,6 +265,7 @@ def test_warm_start_keeps_the_baseline_on_other_data():
     other = problem(seed=7)
     run = fit(method(), replace(other, y=other.y + 5), 4, ensemble=first.ensemble)
     assert run.ensemble.baseline is first.ensemble.baseline
+    assert run.state.baseline is first.ensemble.baseline
     np.testing.assert_array_equal(
         run.ensemble.predict(other.table), run.state.raw_prediction
     )
@@ -328,15 +329,6 @@ def test_a_snapshot_stays_as_it_was():
         np.testing.assert_array_equal(snapshot.predict(given.table), raw)
 
 
-def test_ensemble_survives_pickling():
-    given = problem()
-    ensemble = fit(method(learner=Linear(componentwise=True)), given, 5).ensemble
-    again = pickle.loads(pickle.dumps(ensemble))
-    np.testing.assert_array_equal(
-        again.predict(given.table), ensemble.predict(given.table)
-    )
-
-
 class Fusable(Split):
     """A split whose rounds are summed by a fused predictor."""
 
@@ -366,6 +358,15 @@ class FusableStump(Stump):
         split, contribution = super().fit(target, state)
         parts = (split.feature, split.threshold, split.below, split.above)
         return Fusable(*parts), contribution
+
+
+@pytest.mark.parametrize("learner", [Linear(componentwise=True), FusableStump()])
+def test_ensembles_survive_pickling(learner):
+    given = problem()
+    ensemble = fit(method(learner=learner), given, 5).ensemble
+    wanted = ensemble.predict(given.table)
+    again = pickle.loads(pickle.dumps(ensemble))
+    np.testing.assert_array_equal(again.predict(given.table), wanted)
 
 
 def test_rounds_are_fused_once_and_again_when_they_change():

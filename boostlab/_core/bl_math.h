@@ -104,7 +104,8 @@ static inline double bl_log(double x)
     double r01 = 0x1.5555555555558p-1 + z * 0x1.9999999995273p-2;
     double r23 = 0x1.2492492dfd86cp-2 + z * 0x1.c71c62d5e53e0p-3;
     double r45 = 0x1.7462b91b8df65p-3 + z * 0x1.39fdcceb4bb45p-3;
-    double rest = z * ((r01 + z2 * r23) + (z2 * z2) * (r45 + z2 * 0x1.2b5f68a50d903p-3));
+    double r456 = r45 + z2 * 0x1.2b5f68a50d903p-3;
+    double rest = z * ((r01 + z2 * r23) + (z2 * z2) * r456);
     double half = 0.5 * f * f;
     double small = s * (half + rest) + k * BL_LN2_LOW;
     double result = k * BL_LN2_HIGH - ((half - small) - f);

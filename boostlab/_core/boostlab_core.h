@@ -17,6 +17,7 @@
  *   narrow words (8 bytes):  g << g_shift | h << h_shift | w
  *   wide words (16 bytes):   g, and h << w_bits | w
  *
+ * with w_bits = 28 where cells are summed from narrow words, else log2(rows) + bits + 1.
  * Narrow words are summed in 8-byte bins over blocks of at most `block_rows` rows,
  * then widened into the 16-byte cells of a node's histogram. Limits: a block's lanes
  * cannot overflow because |q| <= 2^bits - 1 and block_rows * 2^bits fits the lane;

@@ -269,8 +269,8 @@ static inline double bl_share(double raw, double top)
     return bl_exp_clipped(raw - top);
 }
 
-/* Of the sum of a row's shares, everything but one largest share, which is 1: the
- * sum is 1 + others, and small `others` keep their precision. */
+/* A row's largest share is 1, so the shares sum to 1 + others + n_largest where
+ * n_largest counts the largest ones from -1; small `others` keep their precision. */
 static inline void bl_add_share(double share, double *others, double *n_largest)
 {
     *others += share >= 1.0 ? 0.0 : share;
@@ -298,7 +298,7 @@ static void bl_derivatives_multinomial(
         }
     for (int64_t i = 0; i < n; i++) {
         others[i] += n_largest[i];
-        top[i] = 1.0 / (1.0 + others[i]);    /* from here on: of one share */
+        top[i] = 1.0 / (1.0 + others[i]);    /* from here on: probability of a share */
     }
     for (int64_t k = 0; k < n_outputs; k++) {
         double *restrict slope = gradient + k * stride;

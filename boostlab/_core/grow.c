@@ -15,6 +15,7 @@ enum {
     PARALLEL_SCAN = 96,            /* features to scan, likewise */
     PARALLEL_PARTITION = 65536,    /* rows to partition, likewise */
     PARTITION_ROWS = 32768,
+    MOST_BITS = 40,                /* of a quantum: more would only copy float64 noise */
     FINE_BITS = 24                 /* quanta this fine are rounded, not dithered */
 };
 #define HISTOGRAM_BYTES ((int64_t)512 << 20)    /* kept for subtraction; then rebuilt */
@@ -234,6 +235,17 @@ static int minimum(int a, int b)
     return a < b ? a : b;
 }
 
+/* Bits for weights: enough for whole numbers to be exact, else at most `most`. */
+static int weight_bits(const bl_extent *extent, int most)
+{
+    int bits = 1;
+    if (extent->fractional || extent->max_w >= 4194304.0)
+        return most;
+    while (extent->max_w > ldexp(1.0, bits) - 1.0)
+        bits++;
+    return bits < most ? bits : most;
+}
+
 static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessian,
                                int weighted)
 {
@@ -243,21 +255,22 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
     while (((int64_t)1 << log2_n) < n)
         log2_n++;
     if (!has_hessian) {
-        int block = minimum(log2_n, 16);
+        int block = minimum(log2_n, 16), bits = 62 - 2 * block;
         if (weighted)
-            w_bits = minimum(20, (62 - 2 * block) / 2);
-        g_bits = minimum(30, 62 - 2 * block - w_bits);
+            w_bits = weight_bits(extent, minimum(20, bits / 2));
+        g_bits = minimum(MOST_BITS, bits - w_bits);
         format.g_shift = block + w_bits + 1;
         format.block_rows = 65536;
     } else if (weighted || n <= WIDE_ROWS
                || extent->max_g * extent->max_g > 4096.0 * (extent->sum_gg / (double)n)) {
-        format.wide = 1;
-        format.w_bits = 28;
-        format.block_rows = BL_MAX_ROWS;
+        int bits = 62 - 2 * log2_n;
         if (weighted)
-            w_bits = minimum(20, 28 - log2_n);
-        h_bits = minimum(30, 36 - log2_n);
-        g_bits = minimum(40, 62 - log2_n);
+            w_bits = weight_bits(extent, minimum(20, bits / 3));
+        h_bits = minimum(MOST_BITS, bits - w_bits);
+        g_bits = minimum(MOST_BITS, 62 - log2_n);
+        format.wide = 1;
+        format.w_bits = log2_n + w_bits + 1;
+        format.block_rows = BL_MAX_ROWS;
     } else {
         format.w_bits = 28;
         format.block_rows = 16384;
@@ -317,6 +330,7 @@ static int make_words(grower *s)
         all.max_w = extent->max_w > all.max_w ? extent->max_w : all.max_w;
         all.sum_gg += extent->sum_gg;
         all.not_finite |= extent->not_finite;
+        all.fractional |= extent->fractional;
         all.negative |= extent->negative;
     }
     if (all.not_finite)

@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     double max_g, max_h, max_w, sum_gg;
     int not_finite, negative;
+    int fractional;            /* a weight is not a whole number */
 } bl_extent;
 
 /* A cell of a node's histogram. */

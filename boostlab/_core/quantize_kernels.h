@@ -110,7 +110,7 @@ static inline __attribute__((always_inline)) void bl_extent_of(
     bl_extent *restrict extent)
 {
     double squares[8] = {0}, max_g[8] = {0}, max_h[8] = {0}, max_w[8] = {0};
-    int not_finite = 0, negative = 0;
+    int not_finite = 0, negative = 0, fractional = 0;
     for (int64_t start = 0; start < n; start += 8) {
         int64_t lanes = n - start < 8 ? n - start : 8;
         for (int64_t j = 0; j < lanes; j++) {
@@ -129,6 +129,7 @@ static inline __attribute__((always_inline)) void bl_extent_of(
                 double w = weight[row];
                 not_finite |= !(fabs(w) <= DBL_MAX);
                 negative |= w <= 0;
+                fractional |= (w + BL_ROUNDER) - BL_ROUNDER != w;
                 max_w[j] = w > max_w[j] ? w : max_w[j];
             }
         }
@@ -141,6 +142,7 @@ static inline __attribute__((always_inline)) void bl_extent_of(
     extent->sum_gg += bl_fold(squares);
     extent->not_finite |= not_finite;
     extent->negative |= negative;
+    extent->fractional |= fractional;
 }
 
 static void bl_extent_block(const double *gradient, const double *hessian,

@@ -1,6 +1,7 @@
 /* The best split of one feature. The expressions and their order are part of the
  * interface: every tier, and the oracle in the tests, must give the same bits. */
 #include <math.h>
+#include <string.h>
 
 #define BL_GAIN_FLOOR 1e-12    /* of the children's score: below is rounding noise */
 
@@ -20,6 +21,17 @@ static inline bl_real bl_to_real(int64_t g, uint64_t hw, const bl_format *format
         real.h = real.w = (double)(int64_t)hw * (1.0 / format->w_scale);
     }
     return real;
+}
+
+/* A gain cut to 23 bits of mantissa. Gains that are equal but for rounding compare as
+ * equal, and the tie rule decides, not the noise of fixed point. */
+static inline double bl_coarse(double gain)
+{
+    int64_t bits;
+    memcpy(&bits, &gain, 8);
+    bits &= ~(((int64_t)1 << 29) - 1);
+    memcpy(&gain, &bits, 8);
+    return gain;
 }
 
 /* Gains of splitting after each of n bins, given the sums on the left; -1 where the
@@ -51,7 +63,7 @@ static inline __attribute__((always_inline)) void bl_gains(
         int valid = (wl >= min_w) & (wr >= min_w) & (hl >= min_h) & (hr >= min_h)
             & (lw > 0) & (rw > 0) & (dl > 0) & (dr > 0)
             & (gain > BL_GAIN_FLOOR * score);
-        gains[b] = valid ? gain : -1.0;
+        gains[b] = valid ? bl_coarse(gain) : -1.0;
     }
 }
 

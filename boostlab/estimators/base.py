@@ -366,6 +366,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = allows_missing(self.learner)
+        tags.input_tags.categorical = True
         return tags
 
 

@@ -3,5 +3,6 @@
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
 from boostlab.learners.mixture import Mixture
+from boostlab.learners.tree import Tree
 
-__all__ = ["External", "Linear", "Mixture"]
+__all__ = ["External", "Linear", "Mixture", "Tree"]

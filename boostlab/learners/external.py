@@ -83,6 +83,11 @@ class External(Piece):
             return frozenset({"derivatives"})
         return frozenset({"labels"} if is_classifier(self.estimator) else ())
 
+    @property
+    def allows_missing(self) -> bool:
+        """Whether missing values may be given to the estimator, as far as it says."""
+        return bool(self.accepts) and _allows_missing(self.estimator)
+
     def fit(self, target: Target, state: State) -> tuple[Any, Contribution]:
         """Fit clones of the estimator to `target`.
 

@@ -48,6 +48,7 @@ class Linear(Piece):
     """
 
     accepts = frozenset({"derivatives"})
+    allows_missing = True
 
     def __init__(self, alpha: float = 1.0, componentwise: bool = False):
         self.alpha = alpha

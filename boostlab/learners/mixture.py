@@ -65,6 +65,11 @@ class Mixture(Piece):
         """Kinds of targets that all the learners can fit."""
         return frozenset.intersection(*(each.accepts for each in self.learners))
 
+    @property
+    def allows_missing(self) -> bool:
+        """Whether all the learners take missing values."""
+        return all(getattr(each, "allows_missing", False) for each in self.learners)
+
     def learner_of(self, finished: int) -> WeakLearner:
         """Return the learner of the round that follows `finished` rounds."""
         turns = zip(self.learners, self.every, strict=True)

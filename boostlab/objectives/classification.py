@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp, softmax
+from sklearn.base import clone
 
 from boostlab.checks import check_number
 from boostlab.objectives.base import PointwiseObjective
@@ -140,7 +141,7 @@ class Multinomial(PointwiseObjective):
     def with_classes(self, n_classes: int) -> PointwiseObjective:
         """Return the loss for `n_classes`; ValueError if it was made for fewer."""
         if self.n_classes is None:
-            return Multinomial(max(2, n_classes))
+            return clone(self).set_params(n_classes=max(2, n_classes))
         if self.n_classes < n_classes:
             raise ValueError(
                 f"n_classes is {self.n_classes}, but y has {n_classes} classes; give "

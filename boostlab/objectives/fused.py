@@ -32,36 +32,30 @@ def fused_derivatives(
     loss: FusedLoss,
     y: Array,
     raw: Array,
-    weight: Array | None,
+    weight: Array,
     parameter: float,
     want_hessian: bool,
 ) -> tuple[Array, Array | None]:
     """Return the weighted gradient and hessian, both (n, K) in Fortran order."""
-    raw = np.asfortranarray(raw, dtype=np.float64)
     gradient = np.empty(raw.shape, order="F")
     hessian = np.empty(raw.shape, order="F") if want_hessian else None
-    _core.derivatives(
-        int(loss),
-        np.ascontiguousarray(y, dtype=np.float64),
-        raw,
-        weight,
-        parameter,
-        gradient,
-        hessian,
-        n_threads(),
-    )
+    inputs = _as_the_core_wants(y, raw, weight)
+    _core.derivatives(int(loss), *inputs, parameter, gradient, hessian, n_threads())
     return gradient, hessian
 
 
 def fused_loss_sum(
-    loss: FusedLoss, y: Array, raw: Array, weight: Array | None, parameter: float
+    loss: FusedLoss, y: Array, raw: Array, weight: Array, parameter: float
 ) -> float:
     """Return the weighted sum of the losses, the same for any number of threads."""
-    return _core.loss_sum(
-        int(loss),
+    inputs = _as_the_core_wants(y, raw, weight)
+    return _core.loss_sum(int(loss), *inputs, parameter, n_threads())
+
+
+def _as_the_core_wants(y: Array, raw: Array, weight: Array) -> tuple[Array, ...]:
+    """Return the arrays as float64, output-major; no copies where they are so."""
+    return (
         np.ascontiguousarray(y, dtype=np.float64),
         np.asfortranarray(raw, dtype=np.float64),
-        weight,
-        parameter,
-        n_threads(),
+        np.ascontiguousarray(weight, dtype=np.float64),
     )

@@ -110,10 +110,10 @@ def ensemble_from_parts(data: Any, arrays: Arrays) -> Ensemble:
 def check_ensemble(ensemble: Ensemble, n_features: int) -> None:
     """Check that the rounds fit the features, the outputs and their sizes.
 
-    A hypothesis may offer ``check(n_features, n_outputs)``, which raises ValueError
-    if it cannot be applied to tables of so many features, or does not add to so many
-    outputs (None if the update is not additive); ``n_features``, the features it
-    needs; and ``cell_values``, if it partitions the rows.
+    Hypotheses are asked for what they have of these attributes: ``n_features``, the
+    features of the tables they apply to; ``features``, an array of the columns they
+    read; ``n_outputs``, the outputs they add to; and ``cell_values``, arrays of shape
+    (n_cells, outputs), if they partition the rows.
 
     Raises
     ------
@@ -123,24 +123,27 @@ def check_ensemble(ensemble: Ensemble, n_features: int) -> None:
     n_outputs = len(ensemble.baseline) if ensemble.update.additive else None
     for i, done in enumerate(ensemble.rounds):
         hypothesis = done.hypothesis
-        if hasattr(hypothesis, "check"):
-            hypothesis.check(n_features, n_outputs)
-        if getattr(hypothesis, "n_features", n_features) != n_features:
+        wanted = getattr(hypothesis, "n_features", n_features)
+        read = getattr(hypothesis, "features", None)
+        if isinstance(read, np.ndarray) and read.dtype.kind in "iu" and read.size:
+            wanted = max(wanted, int(read.max()) + 1)
+        if wanted != n_features:
             raise ValueError(
-                f"round {i} reads {hypothesis.n_features} features, but the table has "
-                f"{n_features}"
+                f"round {i} reads {wanted} features, but the table has {n_features}"
             )
-        _check_cells(i, getattr(hypothesis, "cell_values", None), done.size, n_outputs)
+        cells = getattr(hypothesis, "cell_values", None)
+        made = getattr(hypothesis, "n_outputs", None)
+        if made is None and cells is not None:
+            made = sum(values.shape[1] for values in cells)
+        if None not in (made, n_outputs) and made != n_outputs:
+            raise ValueError(
+                f"round {i} adds to {made} outputs, but the baseline has {n_outputs}"
+            )
+        _check_cells(i, cells, done.size)
 
 
-def _check_cells(i: int, cells: Any, size: Any, n_outputs: int | None) -> None:
-    """Check the cells of one round against the outputs and the size."""
-    if cells is not None and n_outputs is not None:
-        width = sum(values.shape[1] for values in cells)
-        if width != n_outputs:
-            raise ValueError(
-                f"round {i} adds to {width} outputs, but the baseline has {n_outputs}"
-            )
+def _check_cells(i: int, cells: Any, size: Any) -> None:
+    """Check that a size with a value per cell has the cells of the hypothesis."""
     if isinstance(size, CellValues):
         shapes = None if cells is None else [values.shape for values in cells]
         if [values.shape for values in size.values] != shapes:

@@ -9,12 +9,13 @@ generator object (both come back as None), and callbacks of scikit-learn.
 
 from __future__ import annotations
 
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
-import boostlab
 import numpy as np
 from sklearn.base import BaseEstimator
 
+import boostlab
 from boostlab.persistence.classes import classes_from_parts, classes_to_parts
 from boostlab.persistence.ensemble import (
     check_ensemble,
@@ -79,8 +80,8 @@ def estimator_from_parts(data: Any, arrays: Arrays) -> Any:
     names = {"estimator", "params", "encoder", "objective", "classes", "ensemble"}
     fields(data, names | {"all_rounds", "history", "generator_state"}, "model")
     cls = _class(data["estimator"])
-    model = build(_from_params, cls, data["params"], role="parameters")
-    build(_check_params, model, role="parameters")
+    model = build(_from_params, cls, data["params"], role="set of parameters")
+    build(_check_params, model, role="set of parameters")
     attributes = _fitted_from_parts(data, by_prefix(arrays, _GROUPS, "model"))
     vars(model).update(attributes)
     build(_check_fitted, model, role="combination of parts")
@@ -160,8 +161,16 @@ def _generator_state(state: Any) -> Any:
     return state
 
 
+def _link_to_data(model: Any, objective: Any) -> Any:
+    """Return the link as data; for want of a plain one, the whole objective."""
+    link = getattr(getattr(model, "objective_", None), "link", None)
+    if link is None or not is_dataclass(link):
+        return objective
+    return {"name": type(link).__name__, "fields": asdict(link)}
+
+
 def _check_params(model: Any) -> None:
-    """Raise what ``fit`` would about the parameters; they matter to ``predict``, too."""
+    """Raise what ``fit`` would about the parameters; some matter to ``predict``."""
     for name, domain in getattr(model, "_domains", {}).items():
         domain.check(name, getattr(model, name))
     faults = model._conflicts() if hasattr(model, "_conflicts") else []
@@ -237,22 +246,30 @@ def _param_to_data(value: Any, name: str) -> Any:
     if name == "callbacks" or isinstance(value, _GENERATORS):
         return None
     if isinstance(value, Piece):
-        piece, arrays = to_parts(value)
-        if not arrays:
-            return {"piece": piece}
-    elif isinstance(value, list | tuple):
+        return {"piece": _piece_to_data(value, name)}
+    if isinstance(value, list | tuple):
         return [_param_to_data(item, name) for item in value]
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         pairs = [[_param_to_data(v, name) for v in pair] for pair in value.items()]
         return {"pairs": pairs}
-    elif isinstance(value, np.generic):
+    if isinstance(value, np.generic):
         return value.item()
-    elif value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
         f"The parameter {name!r} holds a {type(value).__name__}, which a model file "
         "cannot store; use pickle for this model, or a registered piece."
     )
+
+
+def _piece_to_data(piece: Piece, name: str) -> Any:
+    """Return a piece given as parameter `name` as data; pieces have no arrays."""
+    try:
+        return to_parts(piece)[0]
+    except TypeError as error:
+        raise TypeError(
+            f"The parameter {name!r} cannot be stored in a model file: {error}"
+        ) from error
 
 
 def _param_from_data(data: Any) -> Any:
@@ -290,12 +307,11 @@ def hashed_parts(model: Any) -> tuple[dict[str, Any], Arrays]:
     fitted, arrays = _fitted_to_parts(model)
     # The encoder's owner is the estimator's name, for messages.
     encoder = {k: v for k, v in fitted["encoder"]["data"].items() if k != "owner"}
-    link = getattr(getattr(model, "objective_", None), "link", None)
     data = {
         "encoder": encoder,
         "classes": fitted["classes"],
         "ensemble": fitted["ensemble"],
-        "link": [type(link).__name__, repr(link)],
+        "link": _link_to_data(model, fitted["objective"]),
     }
     kept = ("encoder/", "classes/", "ensemble/")
     return data, {k: v for k, v in arrays.items() if k.startswith(kept)}

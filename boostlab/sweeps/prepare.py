@@ -72,9 +72,11 @@ class Categories:
             if categories is None:
                 values = column.to_numpy(dtype=np.float64, na_value=np.nan)
             else:
-                values = pd.Categorical(_text(column), categories=categories)
+                codes = categories.get_indexer(_text(column))
                 if self._is_ordinal(len(categories)):
-                    values = np.where(values.codes < 0, np.nan, values.codes)
+                    values = np.where(codes < 0, np.nan, codes)
+                else:
+                    values = pd.Categorical.from_codes(codes, categories=categories)
             columns[f"x{position}"] = values
         return pd.DataFrame(columns)
 
@@ -148,8 +150,12 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def _observed(column: pd.Series) -> pd.Index:
-    """Return the distinct values as sorted strings."""
-    return pd.Index(sorted(_text(column).dropna().unique()), dtype=object)
+    """Return the values that occur: in the order of a category dtype, else sorted."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.cat.remove_unused_categories().cat.categories.map(str)
+    else:
+        values = sorted(_text(column).dropna().unique())
+    return pd.Index(values, dtype=object)
 
 
 def _split_types(X: pd.DataFrame) -> pd.DataFrame:

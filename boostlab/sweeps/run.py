@@ -66,63 +66,79 @@ def run(
     backend : {"processes", "threads"}, default="processes"
         Kind of the workers.
     """
+    # What has a row already was asked for again; other rows may come meanwhile, from
+    # another process on the same folder, and are then taken as they are.
+    again = {cell.id for cell in cells if store.has(cell.id)}
     with tempfile.TemporaryDirectory(prefix="boostlab-sweep-") as marks:
+        work = _Work(store.folder, Path(marks), frozenset(again))
         left = {cell.id: cell for cell in cells}
         while left:
             try:
-                for finished in _parallel(
-                    list(left.values()), store.folder, Path(marks), n_jobs, backend
-                ):
+                for finished in _parallel(work, list(left.values()), n_jobs, backend):
                     del left[finished.cell_id]
                     on_finished(finished)
             except BrokenProcessPool:
                 # One worker took the whole pool with it. Whichever cells were under
                 # way run again, each in a process of its own, to find the culprit.
-                suspects = [c for c in left.values() if (Path(marks) / c.id).exists()]
+                suspects = [c for c in left.values() if work.mark(c).exists()]
                 if not suspects:
                     raise
                 for cell in suspects:
                     del left[cell.id]
-                    on_finished(_alone(cell, store.folder, Path(marks)))
+                    on_finished(_alone(work, cell))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a worker does with a cell."""
+
+    folder: Path
+    marks: Path
+    again: frozenset[str]
+
+    def mark(self, cell: Cell) -> Path:
+        """Return the file that is there while the cell runs."""
+        return self.marks / cell.id
+
+    def __call__(self, cell: Cell) -> Finished:
+        """Run one cell and keep the result."""
+        store = Store(self.folder)
+        if store.has(cell.id) and cell.id not in self.again:
+            return Finished(cell.id, "finished", 0.0)
+        self.mark(cell).touch()
+        outcome = run_cell(cell)
+        store.save(outcome)
+        self.mark(cell).unlink()
+        return _finished(outcome)
 
 
 def _parallel(
-    cells: list[Cell], folder: Path, marks: Path, n_jobs: int, backend: str
+    work: _Work, cells: list[Cell], n_jobs: int, backend: str
 ) -> Iterator[Finished]:
     """Yield cells as they finish; threads inside workers are limited too."""
     options = {"backend": BACKENDS[backend]}
     if backend == "processes" and n_jobs > 1:
         options["inner_max_num_threads"] = cells[0].threads
     with parallel_config(**options):
-        work = Parallel(
+        pool = Parallel(
             n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2 * n_jobs"
         )
-        yield from work(delayed(_work)(cell, folder, marks) for cell in cells)
+        yield from pool(delayed(work)(cell) for cell in cells)
 
 
-def _work(cell: Cell, folder: Path, marks: Path) -> Finished:
-    """Run one cell in a worker and keep the result."""
-    mark = marks / cell.id
-    mark.touch()
-    outcome = run_cell(cell)
-    Store(folder).save(outcome)
-    mark.unlink()
-    return _finished(outcome)
-
-
-def _alone(cell: Cell, folder: Path, marks: Path) -> Finished:
+def _alone(work: _Work, cell: Cell) -> Finished:
     """Run one cell in a process of its own, so that its death hurts no other."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
         try:
-            return pool.submit(_work, cell, folder, marks).result()
+            return pool.submit(work, cell).result()
         except BrokenProcessPool:
             died = RuntimeError(
                 "The process died: it was killed, ran out of memory, or crashed in "
                 "compiled code."
             )
     outcome = Outcome(base_row(cell) | failure(died), None)
-    Store(folder).save(outcome)
+    Store(work.folder).save(outcome)
     return _finished(outcome)
 
 
@@ -157,7 +173,9 @@ class Pace:
         """Count one cell as done."""
         kind = _kind(self._cells[cell_id])
         self._left[kind] -= 1
-        self._seconds[kind].append(seconds)
+        # A cell that failed, or that another process finished, tells no duration.
+        if seconds > 0:
+            self._seconds[kind].append(seconds)
 
     def seconds_left(self) -> float | None:
         """Return the seconds that the rest will take; None before the first cell."""

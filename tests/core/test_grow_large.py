@@ -175,7 +175,7 @@ def test_weighted_lanes_filled_to_the_brim(hessian):
     n = 65_536
     columns = np.zeros((2, n), np.uint8)
     columns[1, n // 2 :] = 1
-    w = np.full(n, 4095.0 if hessian else 32767.0)  # 28 - 16 and 15 bits
+    w = np.full(n, 1023.0 if hessian else 32767.0)  # a third and half of 30 bits
     problem = oracle.Problem(
         columns=columns,
         n_bins=np.full(2, 2, np.int32),

@@ -58,36 +58,48 @@ def test_scale_is_the_largest_power_of_two_that_fits(greatest, bits, scale):
     assert oracle.scale_of(greatest, bits) == scale
 
 
-def _problem(n, *, hessian=False, weight=False, g=None):
+def _problem(n, *, hessian=False, weight=None, g=None):
     ones = np.ones(n)
     return oracle.Problem(
         columns=np.zeros((1, n), np.uint8),
         n_bins=np.ones(1, np.int32),
         gradient=ones if g is None else g,
         hessian=ones if hessian else None,
-        weight=ones if weight else None,
+        weight=None if weight is None else np.full(n, weight),
     )
 
 
 @pytest.mark.parametrize(
     ("n", "hessian", "weight", "kind", "bits"),
     [
-        # (g, h, w) bits by hand; a 1.0 in b bits has scale 2^(b-1)
-        (1, False, False, "constant", (30, None, None)),
-        (70000, False, False, "constant", (30, None, None)),
-        (4096, False, True, "constant", (19, 19, 19)),  # (63-24-1)//2 = 19
-        (70000, False, True, "constant", (15, 15, 15)),
-        (16384, True, False, "wide", (40, 22, None)),
-        (16385, True, False, "narrow", (11, 9, None)),
-        (1000, True, True, "wide", (40, 26, 18)),
+        # bits of g, h and w by hand, L = log2 of the rows
+        (1, False, None, "constant", (40, None, None)),
+        (4096, False, None, "constant", (38, None, None)),  # 62 - 2L
+        (70000, False, None, "constant", (30, None, None)),  # L at most 16
+        (4096, False, 0.75, "constant", (19, 19, 19)),  # half of 62 - 2L each
+        (4096, False, 5.0, "constant", (35, 3, 3)),  # a whole weight takes what it needs
+        (70000, False, 0.75, "constant", (15, 15, 15)),
+        (16384, True, None, "wide", (40, 34, None)),  # 62 - L, 62 - 2L
+        (16385, True, None, "narrow", (11, 9, None)),
+        (1000, True, 0.75, "wide", (40, 28, 14)),  # a third of 62 - 2L
+        (1000, True, 5.0, "wide", (40, 39, 3)),
     ],
 )
 def test_format_by_hand(n, hessian, weight, kind, bits):
     form = oracle.choose_format(_problem(n, hessian=hessian, weight=weight))
     assert form.kind == kind
-    scales = [1.0 if b is None else 2.0 ** (b - 1) for b in bits]
-    assert [form.g_scale, form.h_scale, form.w_scale] == scales
+    # 1.0 in b bits has scale 2^(b-1), 0.75 has 2^b, and 5 in 3 bits has 1
+    of_weight = {None: 1.0, 0.75: 2.0 ** (bits[2] or 0), 5.0: 1.0}[weight]
+    assert form.g_scale == 2.0 ** (bits[0] - 1)
+    assert form.h_scale == (2.0 ** (bits[1] - 1) if hessian else of_weight)
+    assert form.w_scale == of_weight
     assert form.dither_g == (bits[0] < 24)
+
+
+def test_gains_are_coarse():
+    assert oracle.coarse(1.0 + 2.0**-23) == 1.0 + 2.0**-23
+    assert oracle.coarse(1.0 + 2.0**-23 + 2.0**-24) == 1.0 + 2.0**-23
+    assert oracle.coarse(1.0 - 2.0**-53) == 1.0 - 2.0**-24
 
 
 def test_heavy_tail_widens():

@@ -212,9 +212,10 @@ def test_dithered_sums_are_unbiased():
     g = 1e-6 * (1 + x[:, 0])
     g[[0, 2]] = 3.0, -3.0  # the greatest of 19 bits: a unit is 5.7e-6
     sums = [g[x[:, 0] == side].sum() for side in (0, 1)]
-    exact = sum(s * s for s in sums) / (n / 2) - g.sum() ** 2 / n
+    weight = np.full(n, 1.5)  # not whole: half of the bits go to the weights
+    exact = (sum(s * s for s in sums) / (n / 2) - g.sum() ** 2 / n) / 1.5
     gains = [
-        core_calls.grow(make(x, g, np.ones(n), max_leaves=2, seed=seed)).gain[0]
+        core_calls.grow(make(x, g, weight, max_leaves=2, seed=seed)).gain[0]
         for seed in range(60)
     ]
     assert np.std(gains) > 0

@@ -100,7 +100,7 @@ def test_a_frequent_value_takes_one_bin_and_leaves_the_others():
 
 
 def test_frequent_values_are_found_one_after_another():
-    """Once 0 has its bin, 1 is too heavy for a bin of the rest: by hand 1, 4/3."""
+    """A bin holds 114/4, then without value 0 14/3, then without value 1 4/2."""
     values, mass = np.arange(6.0), np.array([100, 10, 1, 1, 1, 1])
     np.testing.assert_array_equal(quantile_borders(values, mass, 4), [0.5, 1.5, 3.5])
 

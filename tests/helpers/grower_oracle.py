@@ -181,13 +181,15 @@ def choose_format(problem: Problem) -> Format:
     if problem.hessian is None:
         kind = "constant"
         log_block = min(log_n, 16)
-        bits_w = min(20, (62 - 2 * log_block) // 2) if weighted else 0
-        bits_g = min(30, 62 - 2 * log_block - bits_w)
+        bits = 62 - 2 * log_block
+        bits_w = _weight_bits(problem, min(20, bits // 2)) if weighted else 0
+        bits_g = min(40, bits - bits_w)
         bits_h = 63
     elif weighted or n <= 16384 or _heavy_tail(g):
         kind = "wide"
-        bits_w = min(20, 28 - log_n)
-        bits_h = min(30, 36 - log_n)
+        bits = 62 - 2 * log_n
+        bits_w = _weight_bits(problem, min(20, bits // 3)) if weighted else 0
+        bits_h = min(40, bits - bits_w)
         bits_g = min(40, 62 - log_n)
     else:
         kind = "narrow"
@@ -199,6 +201,20 @@ def choose_format(problem: Problem) -> Format:
         h_scale = scale_of(float(problem.hessian[sample].max()), bits_h)
     g_scale = scale_of(float(np.abs(g).max()), bits_g)
     return Format(g_scale, h_scale, w_scale, bits_g < 24, bits_h < 24, kind)
+
+
+def _weight_bits(problem: Problem, most: int) -> int:
+    """Enough bits for whole weights to be exact, if they are whole; else `most`."""
+    weight = problem.weight[problem.sample]
+    if weight.max() >= 2**22 or not (weight == np.rint(weight)).all():
+        return most
+    return min(most, int(weight.max()).bit_length())
+
+
+def coarse(gain: np.ndarray | float) -> np.ndarray:
+    """Gains cut to 23 bits of mantissa, so that rounding does not break ties."""
+    bits = np.array(gain, dtype=np.float64).view(np.int64)
+    return (bits & ~np.int64(2**29 - 1)).view(np.float64)
 
 
 def _heavy_tail(g: np.ndarray) -> bool:
@@ -415,7 +431,7 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
         s = gl * gl / (hl + params.l2) + gr * gr / (hr + params.l2)
         gain = s - g * g / (h + params.l2)
         valid &= gain > MIN_RELATIVE_GAIN * s
-    gain = np.where(valid, gain, -np.inf)
+    gain = np.where(valid, coarse(gain), -np.inf)
     flat = gain.reshape(len(gain), -1)
     if not flat.shape[1]:
         return [None] * len(gain)

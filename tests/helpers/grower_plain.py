@@ -16,6 +16,7 @@ from grower_oracle import (
     Problem,
     Tree,
     choose_format,
+    coarse,
     drawn_features,
     grow_by,
     hash64,
@@ -88,7 +89,10 @@ def grow_plain(problem: Problem) -> Tree:
                         continue
                     s = score(left) + score(right)
                     gain = s - score(total(rows))
-                    if gain > MIN_RELATIVE_GAIN * s and (not best or gain > best[0]):
+                    if not gain > MIN_RELATIVE_GAIN * s:
+                        continue
+                    gain = float(coarse(gain))
+                    if not best or gain > best[0]:
                         to_left = missing_left if has_missing else left[2] >= right[2]
                         best = gain, j, b, to_left
         return best

@@ -253,6 +253,14 @@ def test_it_accepts_what_the_estimator_can_fit():
     External(LogisticRegression(), predict="proba").validate()
 
 
+def test_it_tells_whether_missing_values_are_allowed():
+    assert External(DecisionTreeRegressor()).allows_missing
+    assert External(make_pipeline(SimpleImputer(), Ridge())).allows_missing
+    assert not External(Ridge()).allows_missing
+    assert not External(make_pipeline(Ridge())).allows_missing
+    assert not External("ridge").allows_missing
+
+
 @pytest.mark.parametrize("wrong", [StandardScaler(), Ridge, "ridge", None])
 def test_other_objects_are_refused(wrong):
     assert not External(wrong).accepts

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from boostlab.boosting import Boosting
@@ -66,6 +67,8 @@ def test_it_accepts_what_all_its_learners_do():
     classifier = External(DecisionTreeClassifier())
     assert Mixture([Linear(), Linear()], [1, 2]).accepts == {"derivatives"}
     assert Mixture([classifier], [1]).accepts == {"labels"}
+    assert Mixture([Linear(), classifier], [1, 2]).allows_missing
+    assert not Mixture([Linear(), External(Ridge())], [1, 2]).allows_missing
     with pytest.raises(ValueError, match="no kind of target in common"):
         Mixture([Linear(), classifier], [1, 2]).validate()
 

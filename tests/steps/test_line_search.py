@@ -81,6 +81,10 @@ def test_losses_beyond_the_finite_are_avoided():
     assert search(lambda s: -np.log(max(3 - s, 0)) - 2 * s)[0] == pytest.approx(2.5)
 
 
+def test_the_best_size_tried_is_kept():
+    assert search(lambda s: -1.0 if s == 1 else s)[0] == 1.0
+
+
 def test_overflow_in_a_trial_is_no_warning():
     size, _ = search(lambda s: np.exp(np.float64(3000) * s) - 1e4 * s)
     assert size == pytest.approx(np.log(1e4 / 3000) / 3000, rel=1e-3)
