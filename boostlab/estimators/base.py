@@ -137,7 +137,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         previous = self._previous()
         if previous is None:
-            vars(self).pop("ensemble_", None)
+            for name in ("ensemble_", "objective_", "classes_", "all_rounds_"):
+                vars(self).pop(name, None)
             rng = make_generator(self.random_state)
         else:
             rng = generator_from(self.generator_state_["start"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
+from boostlab.checks import check_number
 from boostlab.data.table import Table
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution
@@ -29,7 +30,10 @@ class External(Piece):
     A *regressor* fits derivatives: the Newton step ``-g / h`` with sample weights
     ``h``. Several outputs are one fit if the estimator supports them and all outputs
     share their weights, else one clone an output. ``XGBRegressor`` and others that
-    follow scikit-learn's interface serve as well.
+    follow scikit-learn's interface serve as well. Few estimators can be told that a
+    step rests on too little curvature, so that a leaf with one misclassified row would
+    go to ``1 / p``; therefore ``h`` is raised to `min_hessian` times the row's weight.
+    This keeps ``h`` times the step at ``-g``, so the optimum stays where it is.
 
     A *classifier* fits labels with weights. Its contribution has the shape (n, K) of
     the raw prediction and is coded as in SAMME: 1 for the class predicted and
@@ -52,11 +56,20 @@ class External(Piece):
         A regressor or classifier with scikit-learn's interface; it is not changed.
     predict : {"labels", "proba"}, default="labels"
         What a classifier contributes; regressors ignore it.
+    min_hessian : float, default=0.01
+        Least curvature of a row, per unit of its weight, that a regressor is told of;
+        at least 0. It does not matter where the curvature is the weight itself.
     """
 
-    def __init__(self, estimator: BaseEstimator, predict: str = "labels"):
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        predict: str = "labels",
+        min_hessian: float = 0.01,
+    ):
         self.estimator = estimator
         self.predict = predict
+        self.min_hessian = min_hessian
 
     def validate(self) -> None:
         """Raise TypeError or ValueError if the estimator cannot serve."""
@@ -65,6 +78,7 @@ class External(Piece):
                 f"External got {self.estimator!r}, which is neither a regressor nor a "
                 "classifier; give an instance of one with scikit-learn's interface."
             )
+        check_number("min_hessian", self.min_hessian, at_least=0)
         if self.predict not in ("labels", "proba"):
             raise ValueError(f"predict is {self.predict!r}; give 'labels' or 'proba'.")
         unable = not hasattr(self.estimator, "predict_proba")
@@ -120,6 +134,9 @@ class External(Piece):
         self, x: NDArray[Any], target: Target, rng: np.random.Generator
     ) -> ExternalRegressors:
         """Fit one estimator for all outputs, or one for each."""
+        if target.hessian is not None:
+            least = self.min_hessian * target.weight[:, None]
+            target = replace(target, hessian=np.maximum(target.hessian, least))
         step, weight = target.newton()
         several = target.n_outputs > 1
         shared = target.hessian is None

@@ -253,6 +253,14 @@ def test_gradients_of_any_size(size):
     check(make(x, g * size, h=rng.uniform(0.1, 1, 300), max_leaves=8))
 
 
+@pytest.mark.parametrize("size", [1e-161, 1e-160, 3e-159, 1e-157, 1e-155, 1e-154])
+def test_gains_about_the_smallest_number(size):
+    """Gains of few bits: a gain that coarsening leaves nothing of is none."""
+    x, g, rng = data(300, 3)
+    check(make(x, g * size, max_leaves=8))
+    check(make(x, g * size, h=rng.uniform(0.1, 1, 300), max_leaves=8))
+
+
 def test_gradients_too_large_to_square_do_not_split():
     """G^2 overflows, so that no gain is a number; the tree is its root."""
     x, g, rng = data(300, 3)

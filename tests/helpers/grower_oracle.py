@@ -431,7 +431,8 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
         s = gl * gl / (hl + params.l2) + gr * gr / (hr + params.l2)
         gain = s - g * g / (h + params.l2)
         valid &= gain > MIN_RELATIVE_GAIN * s
-    gain = np.where(valid, coarse(gain), -np.inf)
+    gain = coarse(gain)
+    gain = np.where(valid & (gain > 0), gain, -np.inf)
     flat = gain.reshape(len(gain), -1)
     if not flat.shape[1]:
         return [None] * len(gain)

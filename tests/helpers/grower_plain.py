@@ -92,7 +92,7 @@ def grow_plain(problem: Problem) -> Tree:
                     if not gain > MIN_RELATIVE_GAIN * s:
                         continue
                     gain = float(coarse(gain))
-                    if not best or gain > best[0]:
+                    if gain > (best[0] if best else 0.0):
                         to_left = missing_left if has_missing else left[2] >= right[2]
                         best = gain, j, b, to_left
         return best

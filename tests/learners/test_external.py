@@ -141,22 +141,41 @@ def test_estimators_without_weights_see_every_row_once_if_weights_are_equal():
     np.testing.assert_allclose(values, np.full((10, 1), 4.5 / 2))
 
 
+def test_too_little_curvature_is_raised_to_a_share_of_the_weight():
+    target = draw(n_outputs=2, hessian=True)
+    low = np.where(target.gradient > 0, 1e-9, target.hessian)
+    target = Target(target.table, target.weight, target.gradient, low)
+    _, values = fit(Ridge(), target, min_hessian=0.5)
+    x = target.table.numeric
+    for k in range(2):
+        weight = np.maximum(low[:, k], 0.5 * target.weight)
+        theirs = Ridge().fit(x, -target.gradient[:, k] / weight, weight)
+        np.testing.assert_allclose(values[:, k], theirs.predict(x))
+
+
+def test_a_leaf_with_one_misclassified_row_stays_in_bounds():
+    table = Table(np.arange(10.0)[:, None])
+    p = np.where(np.arange(10) == 4, 1e-8, 0.5)
+    gradient = np.where(np.arange(10) == 4, p - 1, 0.0)[:, None]
+    hessian = (p * (1 - p))[:, None]
+    target = Target(table, np.ones(10), gradient, hessian)
+    tree = DecisionTreeRegressor(random_state=0)
+    assert fit(tree, target)[1].max() == pytest.approx(100)
+    assert fit(tree, target, min_hessian=0.0)[1].max() == pytest.approx(1e8)
+
+
 def test_rows_without_curvature_are_left_out():
     whole = draw(hessian=True)
     some = np.arange(60) < 40
-    target = Target(
-        whole.table,
-        whole.weight,
-        gradient=whole.gradient,
-        hessian=np.where(some[:, None], whole.hessian, 0.0),
-    )
-    _, values = fit(Ridge(), target)
-    _, wanted = fit(Ridge(), sampled(whole, rows=np.flatnonzero(some)))
+    hessian = np.where(some[:, None], whole.hessian, 0.0)
+    target = Target(whole.table, whole.weight, whole.gradient, hessian)
+    _, values = fit(Ridge(), target, min_hessian=0.0)
+    rows = np.flatnonzero(some)
+    _, wanted = fit(Ridge(), sampled(whole, rows=rows), min_hessian=0.0)
     np.testing.assert_allclose(values, wanted)
-    nothing = Target(
-        whole.table, whole.weight, whole.gradient, np.zeros_like(whole.gradient)
-    )
-    assert not fit(Ridge(), nothing)[1].any()
+    flat = np.zeros_like(whole.gradient)
+    nothing = Target(whole.table, whole.weight, whole.gradient, flat)
+    assert not fit(Ridge(), nothing, min_hessian=0.0)[1].any()
 
 
 def with_holes(target):
@@ -271,6 +290,8 @@ def test_other_objects_are_refused(wrong):
 def test_parameters_are_checked():
     with pytest.raises(ValueError, match="predict is 'votes'; give 'labels' or"):
         External(Ridge(), predict="votes").validate()
+    with pytest.raises(ValueError, match="min_hessian is -1; give a number at least 0"):
+        External(Ridge(), min_hessian=-1).validate()
     with pytest.raises(ValueError, match="LinearSVC has no predict_proba"):
         External(LinearSVC(), predict="proba").validate()
 

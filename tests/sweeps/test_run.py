@@ -54,7 +54,8 @@ def command(tmp_path, methods_folder, write):
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def wait_for_cells(folder, n_cells, process):
@@ -80,7 +81,7 @@ def test_a_killed_sweep_goes_on_and_redoes_no_finished_cell(
     log = tmp_path / "log"
     text = told(folds=12, log=str(log), seconds=0.15)
     folder = tmp_path / "results"
-    process = command(text, "results", "--n-jobs", "1")
+    process = command(text, "results", "--n-jobs", "2")
     wait_for_cells(folder, 7, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -88,7 +89,7 @@ def test_a_killed_sweep_goes_on_and_redoes_no_finished_cell(
     n_fits = len(fits(log))
     assert 7 <= len(list(folder.glob("cells/*.parquet"))) < 24
 
-    output, _ = (process := command(text, "results", "--n-jobs", "1")).communicate()
+    output, _ = (process := command(text, "results", "--n-jobs", "2")).communicate()
     assert process.returncode == 0, output
     after = stamps(folder)
     assert {name: after[name] for name in before} == before
@@ -97,8 +98,8 @@ def test_a_killed_sweep_goes_on_and_redoes_no_finished_cell(
     rows = store.rows(c.id for c in plan.cells)
     assert (rows["status"] == "finished").sum() == 24
     assert pending_cells(plan.cells, store) == []
-    # Only the cell that was under way may have been fitted twice.
-    assert 12 <= len(fits(log)) <= 13
+    # Only the two cells that were under way may have been fitted twice.
+    assert 12 <= len(fits(log)) <= 14
     assert len(set(fits(log))) == 12
     assert n_fits < 12
     assert (folder / "report.html").is_file()
@@ -228,10 +229,11 @@ def test_strings_and_holes_reach_every_method(plan_of, finish, local_data):
     rows = finish(plan).rows()
     failed = rows[rows["status"] == "failed"]
     assert failed.empty, failed[["method", "dataset", "error"]].to_string()
-    mean = rows.groupby(["dataset", "method"])["score_log_loss"].mean()
     # The town decides, and a tenth of the towns is missing.
-    assert mean["local:people", "linear"] < 0.7 * mean["local:people", "dummy"]
-    assert mean["local:kinds", "forest"] < mean["local:kinds", "dummy"]
+    mean = rows.groupby(["dataset", "method"])["score_accuracy"].mean()
+    for dataset in ("local:people", "local:kinds"):
+        for method in ("linear", "forest", "boostlab", "hist_gradient_boosting"):
+            assert mean[dataset, method] > mean[dataset, "dummy"] + 0.1, method
 
 
 def test_rows_are_sampled_and_recorded(plan_of, finish):

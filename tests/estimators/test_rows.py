@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boostlab.estimators.rows import Rows, check_weight, class_factors, hold_out
+
+
+def rows(n, seed=0, n_classes=None, weight=None):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(n_classes, size=n) if n_classes else rng.normal(size=n)
+    weight = np.ones(n) if weight is None else weight
+    return Rows(rng.normal(size=(n, 3)), y.astype(float), weight)
+
+
+def test_weights_default_to_ones():
+    np.testing.assert_array_equal(check_weight(None, 3, "w"), np.ones(3))
+    np.testing.assert_array_equal(check_weight(2, 3, "w"), np.full(3, 2.0))
+    np.testing.assert_array_equal(check_weight([0, 1, 2], 3, "w"), [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("weight", "match"),
+    [
+        (np.ones((3, 1)), r"shape \(3, 1\).*one number for each of the 3 rows"),
+        (np.ones(2), r"shape \(2,\)"),
+        ([1, -1, 1], "negative"),
+        ([1, np.nan, 1], "NaN or infinity"),
+        ([1, np.inf, 1], "NaN or infinity"),
+        ([0, 0, 0], "all zero"),
+        (["a", "b", "c"], "not all numbers"),
+    ],
+)
+def test_bad_weights(weight, match):
+    with pytest.raises(ValueError, match=match):
+        check_weight(weight, 3, "sample_weight")
+
+
+def test_balanced_classes_weigh_the_same():
+    data = Rows(np.zeros((4, 1)), np.array([0.0, 0, 0, 1]), np.array([1.0, 2, 1, 2]))
+    factors = class_factors("balanced", np.array(["a", "b"]), data)
+    np.testing.assert_allclose(factors, [6 / (2 * 4), 6 / (2 * 2)])
+
+
+def test_class_weight_dict_by_label():
+    data = rows(4, n_classes=2)
+    factors = class_factors({"b": 3}, np.array(["a", "b"]), data)
+    np.testing.assert_array_equal(factors, [1, 3])
+    with pytest.raises(ValueError, match=r"\['c'\], but the classes are \['a', 'b'\]"):
+        class_factors({"c": 3}, np.array(["a", "b"]), data)
+    for bad in (0, -1, np.inf, np.nan):
+        with pytest.raises(ValueError, match="greater than 0"):
+            class_factors({"a": bad}, np.array(["a", "b"]), data)
+
+
+def test_share_of_the_weight_is_held_out():
+    data = rows(2000)
+    aside = hold_out(data, 0.25, seed=1, stratify=False)
+    assert aside.sum() == 500
+    assert (hold_out(data, 0.25, seed=1, stratify=False) == aside).all()
+    assert (hold_out(data, 0.25, seed=2, stratify=False) != aside).any()
+
+
+def test_each_class_gives_its_share():
+    y = np.repeat([0.0, 1.0, 2.0], [700, 200, 100])
+    data = Rows(np.random.default_rng(0).normal(size=(1000, 2)), y, np.ones(1000))
+    aside = hold_out(data, 0.1, seed=0, stratify=True)
+    np.testing.assert_array_equal(np.bincount(y[aside].astype(int)), [70, 20, 10])
+
+
+def test_choice_does_not_depend_on_the_features():
+    """A hash, not an order of values: the held-out rows look like the others."""
+    data = Rows(np.arange(10_000.0)[:, None], np.arange(10_000.0), np.ones(10_000))
+    aside = hold_out(data, 0.5, seed=3, stratify=False)
+    assert abs(np.corrcoef(data.y, aside)[0, 1]) < 0.04
+    assert abs(np.corrcoef(aside[:-1], aside[1:])[0, 1]) < 0.04
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(3, 30), st.booleans())
+def test_weights_are_repetitions_and_order_does_not_matter(seed, n, stratify):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 5, size=n)
+    data = rows(n, seed, n_classes=2, weight=counts.astype(float))
+    aside = hold_out(data, 0.3, 7, stratify)
+    order = rng.permutation(np.repeat(np.arange(n), counts))
+    repeated = Rows(data.numeric[order], data.y[order], np.ones(len(order)))
+    np.testing.assert_array_equal(hold_out(repeated, 0.3, 7, stratify), aside[order])
+
+
+def test_signs_of_zero_and_kinds_of_nan_are_equal():
+    other_nan = np.array([0x7FF8000000000001], np.uint64).view(np.float64)[0]
+    column = np.array([[0.0], [-0.0], [np.nan], [other_nan], [1.0]])
+    data = Rows(column, np.zeros(5), np.ones(5))
+    for seed in range(20):
+        aside = hold_out(data, 0.4, seed, stratify=False)
+        assert aside[0] == aside[1]
+        assert aside[2] == aside[3]
+
+
+def test_a_class_never_vanishes_from_training():
+    data = Rows(np.arange(11.0)[:, None], np.array([0.0] * 10 + [1.0]), np.ones(11))
+    for seed in range(20):
+        assert not hold_out(data, 0.9, seed, stratify=True)[-1]
+
+
+def test_at_least_one_row_is_held_out():
+    assert hold_out(rows(3), 0.01, seed=0, stratify=False).sum() == 1
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_equal_rows_cannot_be_split(n):
+    data = Rows(np.ones((n, 2)), np.ones(n), np.ones(n))
+    with pytest.raises(ValueError, match=rf"n_samples = {n}.*no rows to train on"):
+        hold_out(data, 0.1, seed=0, stratify=False)

@@ -1,0 +1,215 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeRegressor
+
+from boostlab.data.binning import Bins
+from boostlab.data.table import Table
+from boostlab.learners.tree import Tree, Trees
+from boostlab.state import Cells, CellValues, Problem, Round, State, Target
+
+
+def make_state(X, y, weight=None, n_outputs=1, **table):
+    weight = np.ones(len(X)) if weight is None else weight
+    problem = Problem(Table(X, weight=weight, **table), y, weight)
+    return State.at(problem, np.zeros(n_outputs), np.random.default_rng(0))
+
+
+def squared_target(state, outputs=None, **kwargs):
+    y = state.y[:, None] if outputs is None else outputs
+    gradient = np.asfortranarray(-y * state.weight[:, None])
+    return Target(state.table, state.weight, gradient=gradient, **kwargs)
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(1)
+    X = rng.integers(0, 30, size=(500, 4)).astype(float)
+    y = X[:, 0] * (X[:, 1] > 10) + rng.normal(size=500)
+    return X, y
+
+
+def test_one_split_by_hand():
+    X = np.array([[1.0], [2.0], [3.0], [4.0]])
+    state = make_state(X, np.array([1.0, 1.0, 5.0, 5.0]))
+    tree = Tree(max_leaf_nodes=2, min_samples_leaf=1, l2_regularization=0.0)
+    hypothesis, contribution = tree.fit(squared_target(state), state)
+    nodes = hypothesis.trees[0]
+    assert nodes.feature.tolist() == [0, -1, -1]
+    assert nodes.threshold[0] == 2.5
+    assert nodes.value[:, 0].tolist() == [0.0, 1.0, 5.0]
+    assert nodes.gain[0] == pytest.approx(2 * 1 + 2 * 25 - 36)
+    assert contribution.values()[:, 0].tolist() == [1.0, 1.0, 5.0, 5.0]
+
+
+def test_equals_an_exact_tree(rows):
+    X, y = rows
+    state = make_state(X, y)
+    tree = Tree(max_leaf_nodes=12, min_samples_leaf=5, l2_regularization=0.0)
+    hypothesis, _ = tree.fit(squared_target(state), state)
+    exact = DecisionTreeRegressor(max_leaf_nodes=12, min_samples_leaf=5).fit(X, y)
+    np.testing.assert_allclose(
+        hypothesis.predict(state.table)[:, 0], exact.predict(X), rtol=1e-12
+    )
+
+
+def test_raw_values_and_bins_agree(rows):
+    X, y = rows
+    X = np.where(np.random.default_rng(2).random(X.shape) < 0.1, np.nan, X)
+    state = make_state(X, y)
+    hypothesis, contribution = Tree().fit(squared_target(state), state)
+    by_bins = hypothesis.cells(state.table)
+    by_values = hypothesis.cells(Table(X.astype(np.float32)))
+    np.testing.assert_array_equal(by_bins, contribution.ids)
+    np.testing.assert_array_equal(by_values, by_bins)
+    held_out = Table(X[::-1].copy(), reference=state.table)
+    np.testing.assert_array_equal(hypothesis.cells(held_out), by_bins[:, ::-1])
+
+
+def test_applying_does_not_bin_a_new_table(rows):
+    X, y = rows
+    state = make_state(X, y)
+    hypothesis, _ = Tree().fit(squared_target(state), state)
+    table = Table(X)
+    hypothesis.cells(table)
+    assert not table.was_fitted(Bins(), hypothesis.borders)
+    assert table._fitted == {}
+
+
+def test_one_tree_an_output(rows):
+    X, y = rows
+    outputs = np.column_stack([y, -2 * y, y**2])
+    state = make_state(X, y, n_outputs=3)
+    hypothesis, contribution = Tree().fit(squared_target(state, outputs), state)
+    assert len(hypothesis.trees) == 3
+    assert contribution.values().shape == (500, 3)
+    alone = make_state(X, outputs[:, 2])
+    single, _ = Tree().fit(squared_target(alone), alone)
+    np.testing.assert_array_equal(
+        single.predict(alone.table)[:, 0], hypothesis.predict(state.table)[:, 2]
+    )
+
+
+def test_sampled_rows_and_features_only(rows):
+    X, y = rows
+    state = make_state(X, y)
+    chosen, features = np.arange(0, 500, 3), np.array([1, 3])
+    tree = Tree(min_samples_leaf=5)
+    target = squared_target(state, rows=chosen, features=features)
+    hypothesis, contribution = tree.fit(target, state)
+    assert set(hypothesis.trees[0].feature) <= {-1, 1, 3}
+    small = make_state(X[chosen], y[chosen])
+    alone, _ = tree.fit(squared_target(small, features=features), small)
+    borders_agree = len(np.unique(X[chosen])) == len(np.unique(X))
+    assert borders_agree
+    np.testing.assert_array_equal(alone.trees[0].value, hypothesis.trees[0].value)
+    assert contribution.ids.shape == (1, 500)
+
+
+@pytest.mark.parametrize(("total", "least"), [(999, 5), (1000, 20)])
+def test_auto_leaf_size(total, least):
+    n = 500
+    X = np.arange(n, dtype=float)[:, None]
+    weight = np.full(n, total / n)
+    y = np.random.default_rng(0).normal(size=n)
+    state = make_state(X, y, weight)
+    hypothesis, _ = Tree(max_leaf_nodes=None).fit(squared_target(state), state)
+    nodes = hypothesis.trees[0]
+    leaves = nodes.weight[nodes.feature < 0]
+    assert leaves.min() >= least * (1 - 1e-6)
+    assert leaves.min() < 2 * least
+
+
+def test_fused_rounds_equal_rounds_one_by_one(rows):
+    X, y = rows
+    state = make_state(X, y, n_outputs=2)
+    outputs = np.column_stack([y, y**2])
+    rounds, expected = [], np.zeros((500, 2), order="F")
+    values = None
+    for size in (0.1, np.array([0.5, 2.0]), "cells"):
+        hypothesis, _ = Tree(max_leaf_nodes=5).fit(
+            squared_target(state, outputs), state
+        )
+        if isinstance(size, str):
+            values = tuple(
+                np.random.default_rng(0).normal(size=v.shape)
+                for v in hypothesis.cell_values
+            )
+            size = CellValues(values)
+        rounds.append(Round(hypothesis, size))
+        hypothesis.contribution(state).add_to(expected, size)
+    fused = np.zeros((500, 2), order="F")
+    Trees.fuse(rounds).add_to(fused, Table(X))
+    np.testing.assert_array_equal(fused, expected)
+
+
+def test_importances_by_hand():
+    X = np.column_stack([np.arange(40.0) % 2, np.arange(40.0) // 20])
+    y = 10 * X[:, 1] + X[:, 0]
+    state = make_state(X, y)
+    tree = Tree(max_leaf_nodes=4, l2_regularization=0.0)
+    hypothesis, _ = tree.fit(squared_target(state), state)
+    assert hypothesis.importances("split").tolist() == [2.0, 1.0]
+    gain = hypothesis.importances()
+    assert gain == pytest.approx([10.0, 1000.0], rel=1e-6)
+
+
+def test_parts_round_trip_and_refuse(rows):
+    X, y = rows
+    state = make_state(X, y)
+    hypothesis, _ = Tree().fit(squared_target(state), state)
+    for again in (
+        Trees.from_parts(*hypothesis.to_parts()),
+        pickle.loads(pickle.dumps(hypothesis)),
+        copy.deepcopy(hypothesis),
+    ):
+        np.testing.assert_array_equal(
+            again.predict(Table(X)), hypothesis.predict(state.table)
+        )
+    data, arrays = hypothesis.to_parts()
+    for name, at, value in (("left", 0, 0), ("feature", 0, 9), ("n_nodes", 0, 3)):
+        broken = {key: array.copy() for key, array in arrays.items()}
+        broken[name][at] = value
+        with pytest.raises(ValueError, match=r"\."):
+            Trees.from_parts(data, broken)
+    with pytest.raises(ValueError, match="features"):
+        Trees.from_parts({"n_features": 0}, arrays)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_leaf_nodes": 1}, "max_leaf_nodes"),
+        ({"max_depth": 0}, "max_depth"),
+        ({"min_samples_leaf": "all"}, "min_samples_leaf"),
+        ({"min_samples_leaf": -1}, "min_samples_leaf"),
+        ({"l2_regularization": -0.5}, "l2_regularization"),
+        ({"max_bins": 256}, "max_bins"),
+        ({"max_features": 0.0}, "max_features"),
+        ({"growth": "level"}, "growth"),
+    ],
+)
+def test_bad_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        Tree(**params).validate()
+
+
+def test_gradient_that_is_not_finite_is_refused(rows):
+    X, y = rows
+    y = y.copy()
+    y[3] = np.nan
+    state = make_state(X, y)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        Tree().fit(squared_target(state), state)
+
+
+def test_no_split_possible_is_one_leaf():
+    state = make_state(np.ones((50, 2)), np.arange(50.0))
+    hypothesis, contribution = Tree(l2_regularization=0.0).fit(
+        squared_target(state), state
+    )
+    assert hypothesis.trees[0].n_nodes == 1
+    assert isinstance(contribution, Cells)
+    np.testing.assert_allclose(contribution.values(), np.full((50, 1), 24.5))
