@@ -318,6 +318,11 @@ class Ensemble:
             raise TypeError(
                 "Only ensembles that both add to the raw prediction can be joined."
             )
+        if self.baseline.shape != other.baseline.shape:
+            raise ValueError(
+                f"The ensembles have {len(self.baseline)} and {len(other.baseline)} "
+                "outputs; join only ensembles of equal outputs."
+            )
         return Ensemble(
             self.baseline + other.baseline, self.update, self.rounds + other.rounds
         )

@@ -66,7 +66,7 @@ ESTIMATORS = {
 }
 
 CASES = [
-    pytest.param(estimator, check, id=f"{name}: {getattr(check, 'func', check).__name__}")
+    pytest.param(estimator, check, id=f"{name}: {check.func.__name__}")
     for name, model in ESTIMATORS.items()
     for estimator, check in estimator_checks_generator(model)
 ]

@@ -50,6 +50,8 @@ def differences(old: Any, new: dict[str, str]) -> list[str]:
 
 def describe(value: Any) -> Any:
     """Return a piece or a parameter as plain data that is equal in every process."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, np.ndarray):
@@ -58,8 +60,6 @@ def describe(value: Any) -> Any:
         return [describe(item) for item in value]
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, np.generic):
-        return repr(value.item())
     # The representation of an object may hold its address, so only its class counts.
     kind = value if hasattr(value, "__qualname__") else type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"

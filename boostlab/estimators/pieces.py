@@ -72,9 +72,12 @@ class LearnerOrName:
     ----------
     optional : bool, default=False
         Whether None is allowed.
+    lists : bool, default=True
+        Whether a list of learners is allowed.
     """
 
     optional: bool = False
+    lists: bool = True
 
     def check(self, name: str, value: Any) -> None:
         """Raise TypeError or ValueError if no learner can be made of `value`."""
@@ -84,6 +87,11 @@ class LearnerOrName:
         if isinstance(value, str) and value not in LEARNERS:
             raise ValueError(
                 f"{name} is {value!r}; give one of {known}, or an object that learns."
+            )
+        if isinstance(value, list | tuple) and not (self.lists and value):
+            raise ValueError(
+                f"{name} is {value!r:.200}; give a single learner, or a "
+                "boostlab.learners.Mixture of several."
             )
         for each in value if isinstance(value, list | tuple) else [value]:
             if isinstance(each, str) and each in LEARNERS:

@@ -27,7 +27,7 @@ TREE_DEFAULTS: dict[str, Any] = {
 """Parameters that describe the tree, and no other learner."""
 
 TREE_DOMAINS: dict[str, Domain] = {
-    "learner": LearnerOrName(optional=True),
+    "learner": LearnerOrName(optional=True, lists=False),
     "learning_rate": Number(above=0),
     "max_leaf_nodes": Number(at_least=2, integer=True, also=(None,)),
     "max_depth": Number(at_least=1, integer=True, also=(None,)),

@@ -20,12 +20,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+import boostlab
 from boostlab.persistence import plain, tensors
 from boostlab.persistence.errors import ModelFileError
 
@@ -108,7 +108,7 @@ def write_archive(
     head = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "boostlab_version": library_version(),
+        "boostlab_version": boostlab.__version__,
         "created_by": "boostlab.persistence",
         "content": data,
     }
@@ -159,14 +159,6 @@ def about(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ModelFileError(
             f"The model file {os.fspath(path)} cannot be loaded: {reason}."
         ) from error
-
-
-def library_version() -> str:
-    """Return the version of boostlab, or "unknown" for an uninstalled checkout."""
-    try:
-        return version("boostlab")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _check_head(head: Any) -> None:

@@ -44,6 +44,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     TypeError
         If the model has a part that a file cannot hold, such as a function, a
         scikit-learn estimator, or a piece that is not registered.
+    ValueError
+        If parameters were set after ``fit`` to values that it would refuse.
     OSError
         If the file cannot be written; one that was there is then as before.
     """

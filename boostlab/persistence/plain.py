@@ -108,7 +108,7 @@ def _depth(text: bytes) -> int:
     opens = (codes == ord("[")) | (codes == ord("{"))
     closes = (codes == ord("]")) | (codes == ord("}"))
     steps = opens.astype(np.int8) - closes.astype(np.int8)
-    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
+    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
 def _key(key: Any, where: str) -> str:

@@ -78,7 +78,7 @@ def test_all_faults_are_reported_at_once():
         random_state=-1,
         quantile=0.5,
     )
-    with pytest.raises(ValueError, match="quantile=0.5 belongs") as caught:
+    with pytest.raises(ValueError, match=r"quantile=0\.5 belongs") as caught:
         model.fit(X, Y)
     message = str(caught.value)
     for name in ("loss", "learning_rate", "n_estimators", "max_bins", "growth"):
@@ -191,7 +191,9 @@ def test_check_parameters_accepts_the_defaults():
 
 def test_generator_from_each_kind_of_random_state():
     draw = make_generator(5).integers(1000, size=4)
-    np.testing.assert_array_equal(make_generator(np.int64(5)).integers(1000, size=4), draw)
+    np.testing.assert_array_equal(
+        make_generator(np.int64(5)).integers(1000, size=4), draw
+    )
     legacy = [make_generator(np.random.RandomState(0)).random() for _ in range(2)]
     assert legacy[0] == legacy[1]
     shared = np.random.RandomState(0)

@@ -68,7 +68,15 @@ def wait_for_cells(folder, n_cells, process):
 
 
 def stamps(folder):
-    return {p.name: p.stat().st_mtime_ns for p in folder.glob("*/*.parquet")}
+    """When the files of each finished cell were written."""
+    return {
+        cell.stem: [
+            (folder / kind / cell.name).stat().st_mtime_ns
+            for kind in ("cells", "predictions")
+            if (folder / kind / cell.name).exists()
+        ]
+        for cell in folder.glob("cells/*.parquet")
+    }
 
 
 def fits(log):
@@ -92,7 +100,7 @@ def test_a_killed_sweep_goes_on_and_redoes_no_finished_cell(
     output, _ = (process := command(text, "results", "--n-jobs", "2")).communicate()
     assert process.returncode == 0, output
     after = stamps(folder)
-    assert {name: after[name] for name in before} == before
+    assert {cell_id: after[cell_id] for cell_id in before} == before
     store = Store(folder)
     plan = plan_of(text)
     rows = store.rows(c.id for c in plan.cells)
@@ -158,9 +166,8 @@ def test_failures_are_rows_and_retried_on_request_only(
     assert (rows["status"] == "finished").all()
     assert len(fits(log)) == 6
     dummies = rows[rows["method"] == "dummy"].index
-    assert all(
-        stamps(store.folder)[f"{i}.parquet"] == before[f"{i}.parquet"] for i in dummies
-    )
+    after = stamps(store.folder)
+    assert all(after[cell_id] == before[cell_id] for cell_id in dummies)
 
 
 def test_a_cell_that_takes_its_process_along_is_found(
