@@ -9,6 +9,8 @@ from contextvars import ContextVar
 
 import joblib
 
+from boostlab import _core
+
 _N_THREADS: ContextVar[int | None] = ContextVar("boostlab_n_threads", default=None)
 
 
@@ -46,8 +48,8 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     if n_jobs is None:
         return available_threads()
     if n_jobs < 0:
-        return max(1, joblib.cpu_count() + 1 + n_jobs)
-    return int(n_jobs)
+        return max(1, min(joblib.cpu_count() + 1 + n_jobs, _core.MAX_THREADS))
+    return min(int(n_jobs), _core.MAX_THREADS)
 
 
 def available_threads() -> int:
@@ -56,6 +58,6 @@ def available_threads() -> int:
     Affinity, container quota and joblib's limit inside a parallel worker all count,
     and so does ``OMP_NUM_THREADS``, by which joblib tells nested code its share.
     """
-    available = joblib.cpu_count()
+    available = min(joblib.cpu_count(), _core.MAX_THREADS)
     share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return min(available, int(share)) if share.isdigit() and int(share) else available

@@ -292,6 +292,11 @@ class LinearModel:
     missing_coef: Array
     intercept: Array
 
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K."""
+        return len(self.intercept)
+
     def contribution(self, state: State) -> Dense:
         """Return the outputs (n, K) on the rows of ``state.table``.
 

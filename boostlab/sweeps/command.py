@@ -90,20 +90,18 @@ def _positive(text: str) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.text import Text
-
     from boostlab.sweeps.declare import DeclarationError, read
+    from boostlab.sweeps.terminal import plain_console
 
-    console = Console()
+    console = plain_console()
     try:
         sweep = read(options.file)
     except DeclarationError as error:
-        errors = Console(stderr=True)
+        errors = plain_console(stderr=True)
         told = "mistake" if len(error.mistakes) == 1 else "mistakes"
         errors.print(f"{error.path}: {len(error.mistakes)} {told}", style="bold red")
         for mistake in error.mistakes:
-            errors.print(Text(f"  {mistake}"), soft_wrap=True)
+            errors.print(f"  {mistake}", soft_wrap=True)
         return MISTAKE
     folder = options.out or Path("results") / sweep.name
     try:
@@ -111,8 +109,7 @@ def _sweep(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         console.print(
             f"Stopped. Finished cells are kept in {folder}; the same command goes on "
-            "from there.",
-            highlight=False,
+            "from there."
         )
         return INTERRUPTED
 
@@ -140,7 +137,7 @@ def _run(sweep, folder: Path, options: argparse.Namespace, console) -> int:
     )
     summary, path = write_report(plan, store, command)
     show_summary(console, summary)
-    console.print(f"\nReport: {path}", highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {path}", soft_wrap=True)
     return OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,15 +34,18 @@ from boostlab.sweeps.summary import Board, Entry, Summary
 
 
 class _TimeLeft(ProgressColumn):
-    """The estimate of a :class:`Pace`."""
+    """The estimate of a :class:`Pace` at the last cell, counted down since."""
 
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
-        pace: Pace = task.fields["pace"]
-        left = pace.seconds_left()
-        told = "estimating" if left is None else f"about {duration(left)} left"
-        return Text("" if task.finished else told, style="cyan")
+        left, since = task.fields["left"], task.fields["since"]
+        if task.finished:
+            return Text("")
+        if left is None:
+            return Text("estimating", style="cyan")
+        now = max(0.0, left - (time.monotonic() - since))
+        return Text(f"about {duration(now)} left", style="cyan")
 
 
 class Bar:
@@ -50,18 +54,22 @@ class Bar:
     def __init__(self, progress: Progress, cells: list[Cell], pace: Pace) -> None:
         self._progress, self._pace = progress, pace
         self._task = progress.add_task(
-            "cells", total=len(cells), pace=pace, failed="", start=True
+            "cells", total=len(cells), left=None, since=time.monotonic(), failed=""
         )
-        self.finished = 0
-        self.failed = 0
+        self._failed = 0
 
     def __call__(self, cell: Finished) -> None:
         """Count a cell."""
         self._pace.finished(cell.cell_id, cell.seconds)
-        self.finished += 1
-        self.failed += cell.status == "failed"
-        failed = f"{self.failed} failed" if self.failed else ""
-        self._progress.update(self._task, advance=1, failed=failed)
+        self._failed += cell.status == "failed"
+        # The bar is drawn by a thread of its own, which must not read the pace.
+        self._progress.update(
+            self._task,
+            advance=1,
+            left=self._pace.seconds_left(),
+            since=time.monotonic(),
+            failed=f"{self._failed} failed" if self._failed else "",
+        )
 
 
 @contextmanager
@@ -78,23 +86,24 @@ def progress_bar(console: Console, cells: list[Cell], n_jobs: int) -> Iterator[B
         yield Bar(progress, cells, Pace(cells, n_jobs))
 
 
+def plain_console(**options: bool) -> Console:
+    """Return a console that prints names as they are, brackets and colons included."""
+    return Console(markup=False, emoji=False, highlight=False, **options)
+
+
 def show_plan(console: Console, plan: Plan, n_pending: int, n_jobs: int) -> None:
     """Say what is about to run, and what is left out and why."""
     n_cells = len({cell.id for cell in plan.cells})
-    told = (
-        f"[bold]{plan.sweep.title}[/]: {count(len(plan.datasets), 'table')}, "
-        f"{count(n_cells, 'cell')}"
-    )
+    told = f": {count(len(plan.datasets), 'table')}, {count(n_cells, 'cell')}"
     if n_pending < n_cells:
         told += f", {n_cells - n_pending:,} finished before"
     if n_pending:
         threads = count(plan.sweep.protocol.threads, "thread")
         told += f"; {n_jobs} at once, {threads} each"
-    console.print(told, highlight=False)
+    console.print(Text.assemble((plan.sweep.title, "bold"), told))
     for item in plan.skipped:
-        console.print(
-            f"  [yellow]skipped[/] {item.what}: {item.reason}", highlight=False
-        )
+        line = f"{item.what}: {item.reason}"
+        console.print(Text.assemble(("  skipped ", "yellow"), line))
 
 
 def show_summary(console: Console, summary: Summary) -> None:
@@ -104,8 +113,9 @@ def show_summary(console: Console, summary: Summary) -> None:
         console.print(_table(board, summary.references))
     if len(summary.failures):
         console.print()
-        told = count(len(summary.failures), "cell")
-        console.print(f"[red]{told} failed[/]; run again with --retry-failed:")
+        told = f"{count(len(summary.failures), 'cell')} failed"
+        again = "; run again with --retry-failed:"
+        console.print(Text.assemble((told, "red"), again))
         for error, group in summary.failures.groupby("error", sort=False):
             first = group.iloc[0]
             where = f"{first['method']} on {first['dataset']}"

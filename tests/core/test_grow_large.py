@@ -81,6 +81,36 @@ def test_wide_hessian_of_heavy_tails():
     check(changed(problem, gradient=g, hessian=rng.random(50_000)), "wide")
 
 
+@pytest.mark.parametrize(("greatest", "kind"), [(71.7, "narrow"), (71.8, "wide")])
+def test_where_tails_begin(greatest, kind):
+    """v^2 is over 4096 (19999 + v^2) / 20000 from v = 71.77 on."""
+    problem, rng = large(20_000, 3)
+    g = rng.choice([-1.0, 1.0], 20_000)
+    g[77] = greatest
+    check(changed(problem, gradient=g, hessian=rng.random(20_000)), kind)
+
+
+@pytest.mark.parametrize("greatest", [31.0, 63.0, 127.0, 255.0])
+def test_where_the_dither_of_gradients_begins(greatest):
+    """Whole weights of 5 to 8 bits leave the gradient 25 to 22 of 30."""
+    problem, rng = large(40_000, 3)
+    w = rng.integers(1, greatest, 40_000, endpoint=True).astype(float)
+    w[0] = greatest
+    problem = changed(problem, weight=w)
+    assert oracle.choose_format(problem).dither_g == (greatest > 63)
+    check(problem, "constant")
+
+
+@pytest.mark.parametrize(("n", "dithered"), [(8_000, False), (16_000, True)])
+def test_where_the_dither_of_hessians_begins(n, dithered):
+    """Two thirds of 36 bits, then of 34."""
+    problem, rng = large(n, 3)
+    w = rng.uniform(0.5, 2, n)
+    problem = changed(problem, weight=w, hessian=rng.random(n))
+    assert oracle.choose_format(problem).dither_h == dithered
+    check(problem, "wide")
+
+
 def test_wide_hessian_weighted():
     problem, rng = large(50_000, 4)
     w = rng.integers(1, 6, 50_000).astype(float)

@@ -77,7 +77,7 @@ def _problem(n, *, hessian=False, weight=None, g=None):
         (4096, False, None, "constant", (38, None, None)),  # 62 - 2L
         (70000, False, None, "constant", (30, None, None)),  # L at most 16
         (4096, False, 0.75, "constant", (19, 19, 19)),  # half of 62 - 2L each
-        (4096, False, 5.0, "constant", (35, 3, 3)),  # a whole weight takes what it needs
+        (4096, False, 5.0, "constant", (35, 3, 3)),  # whole: what it needs
         (70000, False, 0.75, "constant", (15, 15, 15)),
         (16384, True, None, "wide", (40, 34, None)),  # 62 - L, 62 - 2L
         (16385, True, None, "narrow", (11, 9, None)),

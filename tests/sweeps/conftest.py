@@ -11,7 +11,7 @@ from boostlab.sweeps.run import pending_cells, run
 from boostlab.sweeps.store import Store
 
 # A regressor that tells of every fit, and fails, waits or dies when asked to.
-METHODS = '''
+METHODS = """
 import os
 import time
 from pathlib import Path
@@ -42,7 +42,7 @@ class Told(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.mean_)
-'''
+"""
 
 
 @pytest.fixture

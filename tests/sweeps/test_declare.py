@@ -229,7 +229,9 @@ def test_the_experiments_are_declared_well(name):
 
 
 def test_lines_finds_keys_and_items():
-    lines = Lines('a = 1\n[b]\nc.d = 2 # x\n"e f" = [\n  "one",\n  "two"]\n[[g]]\nh = 0\n')
+    lines = Lines(
+        'a = 1\n[b]\nc.d = 2 # x\n"e f" = [\n  "one",\n  "two"]\n[[g]]\nh = 0\n'
+    )
     assert lines.of(("a",)) == 1
     assert lines.of(("b", "c", "d")) == 3
     assert lines.of(("b", "e f"), "two") == 6

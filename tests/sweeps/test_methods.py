@@ -61,7 +61,9 @@ def test_a_pair_of_paths_is_for_both():
 
 
 def test_a_package_that_is_not_installed_makes_the_method_unavailable():
-    with pytest.raises(MethodUnavailableError, match="'not_installed' is not installed"):
+    with pytest.raises(
+        MethodUnavailableError, match="'not_installed' is not installed"
+    ):
         resolve(spec_of("not_installed.Method"), "binary")
 
 
@@ -78,7 +80,10 @@ def test_a_library_that_cannot_be_loaded_makes_the_method_unavailable(
 def test_versions_name_the_distribution():
     import sklearn
 
-    assert version_of("sklearn.linear_model.Ridge") == f"scikit-learn {sklearn.__version__}"
+    assert (
+        version_of("sklearn.linear_model.Ridge")
+        == f"scikit-learn {sklearn.__version__}"
+    )
 
 
 def test_the_version_of_loose_code_changes_with_the_code(methods_folder):

@@ -10,7 +10,9 @@ def frame():
     return pd.DataFrame(
         {
             "text": ["b", None, "a", "c"],
-            "cat [<]": pd.Categorical(["u", "v", None, "u"], categories=["v", "u", "w"]),
+            "cat [<]": pd.Categorical(
+                ["u", "v", None, "u"], categories=["v", "u", "w"]
+            ),
             "flag": [True, False, True, True],
             "count": pd.array([1, None, 3, 4], dtype="Int64"),
             "x": [0.5, np.nan, 1.5, 2.5],

@@ -52,7 +52,7 @@ def test_a_failed_method_is_never_before_a_finished_one(table):
 
 def test_bootstrap_is_the_mean_with_ends_around_it():
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(40, 3)) + [0, 5, -5]
+    values = rng.normal([0, 5, -5], 1, size=(40, 3))
     intervals = bootstrap(values)
     for column, interval in zip(values.T, intervals, strict=True):
         assert interval.mean == pytest.approx(column.mean())

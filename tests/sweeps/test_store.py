@@ -112,7 +112,8 @@ def test_cells_are_open_to_sql(plan_of, finish):
     duckdb = pytest.importorskip("duckdb")
     store = finish(plan_of(trial()))
     files = store.folder / "cells" / "*.parquet"
-    query = f"SELECT count(*), avg(score_rmse) FROM read_parquet('{files}', union_by_name=true)"
+    cells = f"read_parquet('{files}', union_by_name=true)"
+    query = f"SELECT count(*), avg(score_rmse) FROM {cells}"
     n_cells, rmse = duckdb.sql(query).fetchall()[0]
     assert n_cells == 4
     assert rmse == pytest.approx(store.rows()["score_rmse"].mean())
