@@ -160,9 +160,22 @@ static int allocate_all(grower *s, int64_t capacity)
             return BL_NO_MEMORY;
     }
     lay_out(s, capacity, workspace->block);
-    for (int t = 0; t < s->n_threads; t++)
-        memset(thread_sums(s, t), 0, (size_t)s->cells_per_node * sizeof(int64_t));
     return BL_OK;
+}
+
+/* Block sums are cleared as they are flushed: they need to be clear only once. */
+static void clear_sums(grower *s)
+{
+    for (int t = 0; t < s->n_threads && !s->format.wide; t++)
+        memset(thread_sums(s, t), 0, (size_t)s->cells_per_node * sizeof(int64_t));
+}
+
+static void clear_cells(const grower *s, bl_cell *cells)
+{
+    for (int32_t f = 0; f < s->bins->n_features; f++, cells += BL_STRIDE) {
+        memset(cells, 0, (size_t)s->bins->n_bins[f] * sizeof *cells);
+        cells[BL_MISSING] = (bl_cell){0, 0};
+    }
 }
 
 static bl_cell *take_cells(grower *s)
@@ -338,6 +351,7 @@ static int make_words(grower *s)
     if (all.negative)
         return BL_NEGATIVE;
     s->format = choose_format(&all, s->n, s->hessian != NULL, s->weight != NULL);
+    clear_sums(s);
     bl_parallel_for(quantize_task, s, (s->n + TASK_ROWS - 1) / TASK_ROWS, s->n_threads);
     return BL_OK;
 }
@@ -401,7 +415,7 @@ static void hist_task(void *context, int64_t task, int thread)
     int add = job->used[thread];
     job->used[thread] = 1;
     if (s->format.wide && !add)
-        memset(cells, 0, (size_t)s->cells_per_node * sizeof *cells);
+        clear_cells(s, cells);
     for (int64_t at = begin; at < end; at += TASK_ROWS)
         hist_piece(s, at, at + TASK_ROWS < end ? at + TASK_ROWS : end, thread, cells);
     if (!s->format.wide)

@@ -24,16 +24,43 @@ BL_ALWAYS_INLINE void bl_add_narrow(const uint8_t *bins, int count, int64_t word
         sums[j * BL_STRIDE + ((packed >> (8 * j)) & 255)] += word;
 }
 
-BL_ALWAYS_INLINE void bl_add_wide(const uint8_t *bins, int count, int64_t g,
-                                  uint64_t hw, bl_cell *restrict cells)
+/* The two words of a cell are loaded, added and stored as one vector. */
+#if defined(__GNUC__)
+typedef uint64_t bl_pair __attribute__((vector_size(16), may_alias));
+
+BL_ALWAYS_INLINE bl_pair bl_load_pair(const int64_t *words)
+{
+    bl_pair pair;
+    memcpy(&pair, words, sizeof pair);
+    return pair;
+}
+
+BL_ALWAYS_INLINE void bl_add_pair(bl_cell *cell, bl_pair pair)
+{
+    *(bl_pair *)cell += pair;
+}
+#else
+typedef bl_cell bl_pair;
+
+static inline bl_pair bl_load_pair(const int64_t *words)
+{
+    return (bl_pair){words[0], (uint64_t)words[1]};
+}
+
+static inline void bl_add_pair(bl_cell *cell, bl_pair pair)
+{
+    cell->g += pair.g;
+    cell->hw += pair.hw;
+}
+#endif
+
+BL_ALWAYS_INLINE void bl_add_wide(const uint8_t *bins, int count, bl_pair pair,
+                                  bl_cell *restrict cells)
 {
     uint64_t packed;
     memcpy(&packed, bins, 8);
-    for (int j = 0; j < count; j++) {
-        bl_cell *cell = cells + j * BL_STRIDE + ((packed >> (8 * j)) & 255);
-        cell->g += g;
-        cell->hw += hw;
-    }
+    for (int j = 0; j < count; j++)
+        bl_add_pair(cells + j * BL_STRIDE + ((packed >> (8 * j)) & 255), pair);
 }
 
 /* `full` groups of eight features and `rest` more, both known at compile time. */
@@ -59,14 +86,13 @@ BL_ALWAYS_INLINE void bl_hist_wide_of(const uint8_t *tile, const int32_t *rows,
 {
     for (int64_t i = 0; i < n; i++) {
         const uint8_t *bins = tile + (int64_t)(rows ? rows[i] : i) * BL_TILE;
-        int64_t g = words[2 * i];
-        uint64_t hw = (uint64_t)words[2 * i + 1];
+        bl_pair pair = bl_load_pair(words + 2 * i);
         if (rows && i + BL_PREFETCH_ROWS < n)
             BL_PREFETCH(tile + (int64_t)rows[i + BL_PREFETCH_ROWS] * BL_TILE);
         for (int k = 0; k < full; k++)
-            bl_add_wide(bins + 8 * k, 8, g, hw, cells + 8 * k * BL_STRIDE);
+            bl_add_wide(bins + 8 * k, 8, pair, cells + 8 * k * BL_STRIDE);
         if (rest)
-            bl_add_wide(bins + 8 * full, rest, g, hw, cells + 8 * full * BL_STRIDE);
+            bl_add_wide(bins + 8 * full, rest, pair, cells + 8 * full * BL_STRIDE);
     }
 }
 

@@ -22,7 +22,7 @@ typedef struct {
     int fractional;            /* a weight is not a whole number */
 } bl_extent;
 
-/* A cell of a node's histogram. */
+/* A cell of a node's histogram, 16-byte aligned. */
 typedef struct {
     int64_t g;
     uint64_t hw;

@@ -74,9 +74,9 @@ class ScikitLearnCallbacks(BaseMonitor):
 
     def after_round(self, run: Run) -> bool:
         """Close the round's task; return True if a callback asks for it."""
-        snapshot = run.ensemble.snapshot()
         self.stopped_ = self._round.call_on_fit_task_end(
-            **self._data(), reconstruction_attributes=lambda: self.attributes(snapshot)
+            **self._data(),
+            reconstruction_attributes=lambda: self.attributes(run.ensemble.snapshot()),
         )
         self._round = None
         others = (getattr(monitor, "stopped_", False) for monitor in self._monitors)

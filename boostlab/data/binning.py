@@ -89,8 +89,8 @@ class Bins:
     quantiles: with the values of the sampled rows in ascending order, there is a
     border where the cumulative weight reaches k / `max_bins` of the total, for k = 1
     .. `max_bins` - 1, half-way between the value that reaches it and the next. A
-    value so frequent that it would reach several levels counts as one bin, and the
-    others share the bins that are left. Borders never part equal values, and depend
+    value so frequent that it would reach several levels gets one bin, where possible
+    to itself, and the others share the bins that are left. Borders never part equal values, and depend
     on the summed weight of each distinct value alone; so a row of weight 2 is the
     same as two rows, unless rows are sampled.
 
@@ -212,8 +212,9 @@ def quantile_borders(
     Notes
     -----
     A value heavier than the mass of a bin is counted as exactly one bin, and the
-    mass of a bin is what the other values have, over the bins left for them. All of
-    it is done in integers, multiplied by the number of those bins: which value
+    mass of a bin is what the other values have, over the bins left for them. The
+    border below such a value is moved up to it, so that it has the bin to itself. All
+    of it is done in integers, multiplied by the number of those bins: which value
     reaches a level is never a matter of rounding.
     """
     if len(values) <= max_bins:
@@ -227,7 +228,23 @@ def quantile_borders(
         heavy = heavier
     reached = np.cumsum(np.where(heavy, light, mass * n_light_bins))
     last = np.unique(np.searchsorted(reached, light * np.arange(1, max_bins)))
+    _isolate(np.flatnonzero(heavy), heavy, last)
     return midpoints(values[last], values[last + 1])
+
+
+def _isolate(
+    frequent: NDArray[np.intp], heavy: NDArray[np.bool_], last: NDArray[np.intp]
+) -> None:
+    """Move the border before each frequent value up to that value, in place.
+
+    `last` holds the values that borders come after, and one comes after every
+    frequent value already, which is why the borders stay distinct and ascending. The
+    bin below, of other values, becomes at most twice as heavy. A border that parts
+    another frequent value from what follows it stays.
+    """
+    before = np.searchsorted(last, frequent) - 1
+    movable = (before >= 0) & ~heavy[last[before]]
+    last[before[movable]] = frequent[movable] - 1
 
 
 def _sampled_rows(table: Table, subsample: int) -> NDArray[np.intp] | None:

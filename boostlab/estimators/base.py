@@ -148,6 +148,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             self._store(Ensemble(np.zeros(1), AddToPrediction()), {}, start, rng)
             return
         self.objective_ = self._make_objective()
+        self._check_continues(previous, data)
         outside = self._public_callbacks(X, y, sample_weight)
         monitors = FitMonitors(
             self, data.stops_early, self._watched_loss(data), previous, outside
@@ -188,6 +189,18 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
                 "removes none."
             )
         return self.ensemble_
+
+    def _check_continues(self, previous: Ensemble | None, data: _Data) -> None:
+        """Refuse rounds of another number of outputs than the objective now has."""
+        n_outputs = getattr(self.objective_, "n_outputs", None)
+        if previous is None or n_outputs is None:
+            return
+        now, before = n_outputs(data.rows.y), len(previous.baseline)
+        if now != before:
+            raise ValueError(
+                f"{type(self.objective_).__name__} has {now} outputs, but the rounds "
+                f"to go on from have {before}; fit anew with warm_start=False."
+            )
 
     def _prepare(
         self,
@@ -244,9 +257,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         if not counts.all():
             numeric, y, weight = numeric[counts], y[counts], weight[counts]
         check_finite(self, numeric)
-        if reset:
-            self._learn_targets(y)
-        return Rows(numeric, self._encode_targets(y, "y" + suffix), weight)
+        return Rows(numeric, self._encode_targets(y, "y" + suffix, reset), weight)
 
     def _problem(self, data: _Data) -> Problem:
         """Return what the loop is given."""
@@ -299,7 +310,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
 
     def _staged_raw_prediction(self, X: Any) -> Iterator[Array]:
         """Yield the raw prediction after each round; copy to keep one."""
-        stages = self.ensemble_.staged_predict(self._table(X))
+        table = self._table(X)
+        stages = self.ensemble_.staged_predict(table)
         while True:
             # Set only while the round runs, and not while the caller uses its result.
             with threads(self.n_jobs):

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.parameters import CLASS_WEIGHT
@@ -36,22 +35,22 @@ class Classification(ClassifierMixin, BaseBoosting):
                 f"Input {name} contains missing labels (None or NaN); remove the "
                 "unlabelled rows."
             )
-        check_classification_targets(y)
         return y
 
-    def _learn_targets(self, y: NDArray[Any]) -> None:
-        """Learn the classes."""
-        self.classes_ = np.unique(y)
-
-    def _encode_targets(self, y: NDArray[Any], name: str) -> Array:
-        """Return the number of each row's class."""
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
+    def _encode_targets(self, y: NDArray[Any], name: str, learn: bool) -> Array:
+        """Return the number of each row's class; with `learn`, learn the classes."""
+        labels, codes = _distinct(y, name)
+        _check_discrete(labels, name)
+        if learn:
+            self.classes_ = labels
+        known = self.classes_.tolist()
+        unknown = [label for label in labels.tolist() if label not in known]
+        if unknown:
             raise ValueError(
-                f"{name} has the classes {unknown.tolist()!r:.200}, which the training "
-                f"rows have not: theirs are {self.classes_.tolist()!r:.200}."
+                f"{name} has the classes {unknown!r:.200}, but those of the training "
+                f"rows are {known!r:.200}."
             )
-        return np.searchsorted(self.classes_, y).astype(np.float64)
+        return np.searchsorted(self.classes_, labels)[codes].astype(np.float64)
 
     def _decode_targets(self, y: Array) -> NDArray[Any]:
         return self.classes_[y.astype(np.intp)]
@@ -154,3 +153,42 @@ class Classification(ClassifierMixin, BaseBoosting):
 
 def _scores(raw: Array) -> Array:
     return raw[:, 0] if raw.shape[1] == 1 else raw
+
+
+def _check_discrete(labels: NDArray[Any], name: str) -> None:
+    """Refuse what cannot be labels: fractions, dates, complex numbers."""
+    if labels.dtype.kind in "fO":
+        values = labels.tolist()
+        if any(isinstance(v, float) and not v.is_integer() for v in values):
+            raise ValueError(
+                f"Unknown label type: continuous. {name} has fractions, where a "
+                "classifier expects discrete classes; use a regressor, or make labels "
+                "of them."
+            )
+    elif labels.dtype.kind not in "biuUST":
+        raise ValueError(
+            f"Unknown label type: {labels.dtype}. Give {name} as integers, booleans or "
+            "strings."
+        )
+
+
+def _distinct(y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the labels, sorted, and the position of each row's label."""
+    if y.dtype.kind != "O":
+        return np.unique(y, return_inverse=True)
+    # Sorting a million strings would take longer than many a fit.
+    values = y.tolist()
+    try:
+        labels = sorted(set(values))
+    except TypeError as error:
+        raise ValueError(
+            f"{name} has labels that cannot be sorted ({error}); make them all strings "
+            "or all numbers."
+        ) from None
+    codes = {label: code for code, label in enumerate(labels)}
+    # Numbers among objects get their own type; strings stay objects.
+    dtype = object if isinstance(labels[0], str) else None
+    return (
+        np.array(labels, dtype=dtype),
+        np.fromiter(map(codes.__getitem__, values), np.intp, len(values)),
+    )

@@ -36,10 +36,7 @@ class Regression(RegressorMixin, BaseBoosting):
             )
         return y
 
-    def _learn_targets(self, y: Array) -> None:
-        """There is nothing to learn."""
-
-    def _encode_targets(self, y: Array, name: str) -> Array:
+    def _encode_targets(self, y: Array, name: str, learn: bool) -> Array:
         return y
 
     def _decode_targets(self, y: Array) -> Array:

@@ -10,7 +10,6 @@ from boostlab.sweeps.elements import Td, details, escape, figure, method, note, 
 from boostlab.sweeps.format import (
     NOTHING,
     count,
-    decimals_for,
     fixed,
     number,
     seconds,
@@ -144,13 +143,16 @@ def _signed(value: float, decimals: int) -> str:
 
 
 def _explanation(board: Board, common: str) -> str:
-    pool = ", ".join(board.methods)
+    pool = ", ".join(board.pool)
     ranked = count(len(board.ranked), "table")
+    absent = [label for label in board.methods if label not in board.pool]
     text = (
-        f"Ranks are within the pool of {count(len(board.methods), 'method')} ({pool}) "
+        f"Ranks are within the pool of {count(len(board.pool), 'method')} ({pool}) "
         f"over {ranked}; a method that failed on a table comes last there. Means are "
         f"over the {common} that the whole pool finished. "
     )
+    if absent:
+        text += f"Without {', '.join(absent)}, which finished no table. "
     if not board.metric.scale_free:
         text += (
             "Metrics in the target's units are divided by the standard deviation of "
@@ -243,10 +245,7 @@ def _table_name(info: DatasetInfo) -> Td:
 
 def _row_scores(board: Board, info: DatasetInfo, metric: Metric) -> Iterator[Td]:
     entries = [board.entries.get((info.name, label)) for label in board.methods]
-    known = [e for e in entries if e is not None]
-    spreads = [s for e in known if (s := e.sd(metric.name)) > 0]
-    means = [e.mean(metric.name) for e in known]
-    decimals = decimals_for(means, float(np.median(spreads)) if spreads else None)
+    decimals = board.decimals(info.name, metric)
     best = board.best(info.name, metric)
     for label, entry in zip(board.methods, entries, strict=True):
         if entry is None:

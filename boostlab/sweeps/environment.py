@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 
+from boostlab import _core
 from boostlab.sweeps.specs import canonical
 
 PACKAGES = (
@@ -40,7 +41,7 @@ def environment() -> dict[str, Any]:
         "cpus": joblib.cpu_count(),
         "memory_gib": _memory(),
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
-        "boostlab_cpu": _core_tier(),
+        "boostlab_core": str(_core.cpu_name()),
     }
 
 
@@ -76,9 +77,3 @@ def _memory() -> float | None:
     except (AttributeError, ValueError, OSError):
         return None
     return round(size / 2**30, 1)
-
-
-def _core_tier() -> str | None:
-    """Return the tier that the C core runs on, if it is built and was loaded."""
-    core = sys.modules.get("boostlab._core")
-    return None if core is None else str(core.cpu_name())

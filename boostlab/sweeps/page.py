@@ -142,7 +142,7 @@ def _what_was_run(summary: Summary, palette: Palette) -> str:
         (
             '<h2 id="run">What was run</h2>',
             "<h3>Protocol</h3>",
-            _protocol(plan),
+            _protocol(plan, summary.rows),
             "<h3>Tables</h3>",
             table(
                 [
@@ -171,7 +171,17 @@ def _what_was_run(summary: Summary, palette: Palette) -> str:
     )
 
 
-def _protocol(plan: Plan) -> str:
+def _at_once(rows: pd.DataFrame) -> str:
+    known = sorted({int(n) for n in rows["at_once"].dropna()})
+    told = " or ".join(map(str, known))
+    return (
+        f"{told}, so that times share the machine"
+        if max(known, default=1) > 1
+        else told
+    )
+
+
+def _protocol(plan: Plan, rows: pd.DataFrame) -> str:
     protocol = plan.sweep.protocol
     kind = "stratified for classification"
     if any(info.is_grouped for info in plan.datasets):
@@ -186,6 +196,7 @@ def _protocol(plan: Plan) -> str:
             ("Seed of splits", str(protocol.seed)),
             ("Seeds of models", ", ".join(map(str, protocol.model_seeds))),
             ("Threads of a fit", str(protocol.threads)),
+            ("Fits at once", _at_once(rows)),
             ("Most rows", limit),
             *(
                 (f"Metrics, {family}", ", ".join(protocol.metrics[family]))
@@ -332,6 +343,7 @@ def _environment(summary: Summary, store: Store) -> str:
                     ("System", told.get("system", "")),
                     ("Processor", f"{told.get('processor')}, {told.get('cpus')} CPUs"),
                     ("Memory", f"{memory} GiB" if memory else ""),
+                    ("Core of boostlab", told.get("boostlab_core", "")),
                     ("Packages", ", ".join(f"{k} {v}" for k, v in packages.items())),
                 )
             )

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from boostlab.sweeps.format import number, times
+from boostlab.sweeps.format import fixed, times
 from boostlab.sweeps.statistics import Interval, pareto
 
 #: Colours that stand for variables of the page's style, replaced in the SVG.
@@ -135,8 +136,7 @@ def forest(
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     else:
         axes.margins(x=0.06)
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
+        _ticks(axes.xaxis)
     axes.set_xlabel(xlabel)
     return _svg(figure, f"{xlabel}, by method")
 
@@ -178,8 +178,7 @@ def strip(
     axes.set_ylim(len(values) - 0.3, -0.7)
     axes.set_yticks([])
     axes.margins(x=0.04)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
+    _ticks(axes.xaxis)
     if greater_is_better:
         axes.invert_xaxis()
     return _svg(figure, label)
@@ -205,7 +204,7 @@ def quality_against_time(
     greater_is_better : bool
         The better end is on top.
     """
-    figure, axes = _figure(_WIDTH, _HEIGHT, left=58, right=14, bottom=44)
+    figure, axes = _figure(_WIDTH, _HEIGHT, left=66, right=14, bottom=44)
     axes.spines["left"].set_visible(True)
     slowness = np.array([p[1] for p in points])
     quality = np.array([p[2] for p in points])
@@ -227,9 +226,8 @@ def quality_against_time(
     axes.xaxis.set_major_locator(FixedLocator(_ratios(high * 1.4)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: times(v)))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
     axes.margins(y=0.16)
+    _ticks(axes.yaxis)
     if not greater_is_better:
         axes.invert_yaxis()
     _name_points(axes, points)
@@ -245,6 +243,17 @@ def _mark(axes: Axes, x: float, y: float, label: str, palette: Palette) -> None:
     edge = {"markeredgecolor": PANEL, "markeredgewidth": 1}
     colour = palette.colour(label)
     axes.plot(x, y, marker, color=colour, markersize=size, clip_on=False, **edge)
+
+
+def _ticks(axis: Axis) -> None:
+    """Put a few round numbers at an axis, all with the decimals that they need."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    decimals = next(
+        (d for d in range(6) if np.allclose(ticks, np.round(ticks, d), rtol=1e-9)), 6
+    )
+    axis.set_ticks(ticks, [fixed(tick, decimals) for tick in ticks])
 
 
 def _ratios(high: float) -> list[float]:

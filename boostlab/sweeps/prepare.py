@@ -44,6 +44,8 @@ class AsIs:
 class Categories:
     """Strings and categories become pandas categories, everything else float.
 
+    A column without any value in the training fold becomes constant.
+
     Columns are renamed ``x0``, ``x1``, ... since XGBoost and LightGBM refuse some
     characters in names.
 
@@ -59,9 +61,7 @@ class Categories:
 
     def fit(self, X: pd.DataFrame) -> Categories:
         """Learn the categories of each column that is not numeric."""
-        self.categories_ = [
-            None if is_numeric(column) else _observed(column) for _, column in X.items()
-        ]
+        self.categories_ = [_observed(column) for _, column in X.items()]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +71,10 @@ class Categories:
         for position, ((_, column), categories) in enumerate(learned):
             if categories is None:
                 values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            elif not len(categories):
+                # Some peers refuse a column that is missing throughout the training
+                # fold, and none can learn from it.
+                values = np.zeros(len(X))
             else:
                 codes = categories.get_indexer(_text(column))
                 if self._is_ordinal(len(categories)):
@@ -81,10 +85,7 @@ class Categories:
         return pd.DataFrame(columns)
 
     def _is_ordinal(self, n_categories: int) -> bool:
-        # A column that is missing throughout the training fold has no categories,
-        # which the peers refuse; as a float column it is merely constant.
-        limit = self.max_categories
-        return n_categories == 0 or (limit is not None and n_categories > limit)
+        return self.max_categories is not None and n_categories > self.max_categories
 
 
 class Ordinal(Categories):
@@ -149,8 +150,13 @@ def _text(column: pd.Series) -> pd.Series:
     return values.where(values.isna(), values.map(str))
 
 
-def _observed(column: pd.Series) -> pd.Index:
-    """Return the values that occur: in the order of a category dtype, else sorted."""
+def _observed(column: pd.Series) -> pd.Index | None:
+    """Return the values that occur: in the order of a category dtype, else sorted.
+
+    None stands for a column of numbers, unless all of them are missing.
+    """
+    if is_numeric(column) and column.notna().any():
+        return None
     if isinstance(column.dtype, pd.CategoricalDtype):
         values = column.cat.remove_unused_categories().cat.categories.map(str)
     else:

@@ -70,11 +70,11 @@ def run(
     # another process on the same folder, and are then taken as they are.
     again = {cell.id for cell in cells if store.has(cell.id)}
     with tempfile.TemporaryDirectory(prefix="boostlab-sweep-") as marks:
-        work = _Work(store.folder, Path(marks), frozenset(again))
+        work = _Work(store.folder, Path(marks), frozenset(again), n_jobs)
         left = {cell.id: cell for cell in cells}
         while left:
             try:
-                for finished in _parallel(work, list(left.values()), n_jobs, backend):
+                for finished in _parallel(work, list(left.values()), backend):
                     del left[finished.cell_id]
                     on_finished(finished)
             except BrokenProcessPool:
@@ -95,6 +95,7 @@ class _Work:
     folder: Path
     marks: Path
     again: frozenset[str]
+    n_jobs: int
 
     def mark(self, cell: Cell) -> Path:
         """Return the file that is there while the cell runs."""
@@ -107,21 +108,22 @@ class _Work:
             return Finished(cell.id, "finished", 0.0)
         self.mark(cell).touch()
         outcome = run_cell(cell)
+        outcome.row["at_once"] = self.n_jobs
         store.save(outcome)
         self.mark(cell).unlink()
         return _finished(outcome)
 
 
-def _parallel(
-    work: _Work, cells: list[Cell], n_jobs: int, backend: str
-) -> Iterator[Finished]:
+def _parallel(work: _Work, cells: list[Cell], backend: str) -> Iterator[Finished]:
     """Yield cells as they finish; threads inside workers are limited too."""
     options = {"backend": BACKENDS[backend]}
-    if backend == "processes" and n_jobs > 1:
+    if backend == "processes" and work.n_jobs > 1:
         options["inner_max_num_threads"] = cells[0].threads
     with parallel_config(**options):
         pool = Parallel(
-            n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2 * n_jobs"
+            n_jobs=work.n_jobs,
+            return_as="generator_unordered",
+            pre_dispatch="2 * n_jobs",
         )
         yield from pool(delayed(work)(cell) for cell in cells)
 

@@ -40,6 +40,7 @@ _TYPES = {
     "split_seed": pa.int64(),
     "model_seed": pa.int64(),
     "threads": pa.int64(),
+    "at_once": pa.int64(),
     "max_rows": pa.int64(),
     "n_train": pa.int64(),
     "n_test": pa.int64(),

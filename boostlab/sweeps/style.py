@@ -91,7 +91,7 @@ th[aria-sort] { cursor: pointer; user-select: none; }
 th[aria-sort]:hover { color: var(--ink); }
 th[aria-sort="ascending"]::after { content: " \\2191"; }
 th[aria-sort="descending"]::after { content: " \\2193"; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr));
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr));
   gap: 12px; margin: 12px 0; }
 .strips { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr));
   gap: 12px; margin: 12px 0; }
@@ -104,6 +104,7 @@ figure svg { display: block; width: 100%; max-width: 480px; height: auto;
   margin: 0 auto; }
 figure svg text { font-family: var(--sans); }
 details { margin: 12px 0; }
+td details { margin: 0; }
 summary { cursor: pointer; color: var(--accent); font-size: 13.5px; width: max-content;
   max-width: 100%; }
 code, pre { font-family: var(--mono); font-size: 12.5px; }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from boostlab.sweeps.format import decimals_for
 from boostlab.sweeps.metrics import METRICS, Metric
 from boostlab.sweeps.plan import Cell, DatasetInfo, Plan
 from boostlab.sweeps.specs import FAMILIES, family_of
@@ -105,7 +106,9 @@ class Board:
     metrics : tuple of Metric
         The first one ranks.
     methods : tuple of str
-        Labels of the pool, as declared.
+        Labels of all methods with cells, as declared.
+    pool : tuple of str
+        Those that finished at least one table, and so are ranked.
     datasets : tuple of DatasetInfo
         The tables.
     entries : dict
@@ -119,6 +122,7 @@ class Board:
     title: str
     metrics: tuple[Metric, ...]
     methods: tuple[str, ...]
+    pool: tuple[str, ...]
     datasets: tuple[DatasetInfo, ...]
     entries: dict[tuple[str, str], Entry]
     ranked: tuple[str, ...]
@@ -139,6 +143,14 @@ class Board:
         }
         known = [loss for loss in losses.values() if not np.isnan(loss)]
         return {k for k, loss in losses.items() if known and loss == min(known)}
+
+    def decimals(self, dataset: str, metric: Metric) -> int:
+        """Return the decimals that let the scores on a table be compared."""
+        entries = [self.entries.get((dataset, label)) for label in self.methods]
+        known = [entry for entry in entries if entry is not None]
+        spreads = [sd for entry in known if (sd := entry.sd(metric.name)) > 0]
+        spread = float(np.median(spreads)) if spreads else None
+        return decimals_for([entry.mean(metric.name) for entry in known], spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,47 +248,47 @@ def _boards(
         for title, group in groups.items():
             own = metrics or [METRICS[n] for n in names if title in METRICS[n].tasks]
             extra = [METRICS[n] for n in names if METRICS[n] not in own]
-            pool = [
+            present = [
                 label
                 for label in labels
                 if any((d.name, label) in entries for d in group)
             ]
-            if group and pool and own:
-                yield _board(title, own, extra, pool, group, entries, references)
+            if group and present and own:
+                board = _board(title, own + extra, present, group, entries)
+                yield replace(board, standings=tuple(_standings(board, references)))
 
 
 def _board(
     title: str,
     metrics: list[Metric],
-    extra: list[Metric],
-    pool: list[str],
+    methods: list[str],
     datasets: list[DatasetInfo],
     entries: dict[tuple[str, str], Entry],
-    references: frozenset[str],
 ) -> Board:
-    def entry(dataset: DatasetInfo, label: str) -> Entry:
-        return entries[dataset.name, label]
-
-    over = [d for d in datasets if all((d.name, label) in entries for label in pool)]
+    """Return a board without its leaderboard."""
+    own = {(d.name, m): entries[d.name, m] for d in datasets for m in methods}
+    pool = [m for m in methods if any(own[d.name, m].is_complete for d in datasets)]
+    of_table = {d.name: [own[d.name, m] for m in pool] for d in datasets}
+    common = [n for n, found in of_table.items() if all(e.is_complete for e in found)]
+    # Failures are ranked last, what is still to run is not ranked at all.
     ranked = [
-        d
-        for d in over
-        if any(entry(d, m).is_complete for m in pool)
-        and all(entry(d, m).is_complete or entry(d, m).failed for m in pool)
+        name
+        for name, found in of_table.items()
+        if all(e.is_complete or e.failed for e in found)
+        and any(e.is_complete for e in found)
     ]
-    common = [d for d in ranked if all(entry(d, m).is_complete for m in pool)]
-    shown = [m for m in extra if any(set(m.tasks) & {d.task} for d in datasets)]
-    board = Board(
+    tasks = {d.task for d in datasets}
+    return Board(
         title=title,
-        metrics=(*metrics, *shown),
-        methods=tuple(pool),
+        metrics=tuple(metric for metric in metrics if tasks & set(metric.tasks)),
+        methods=tuple(methods),
+        pool=tuple(pool),
         datasets=tuple(datasets),
-        entries={(d.name, m): entries[d.name, m] for d in over for m in pool},
-        ranked=tuple(d.name for d in ranked),
-        common=tuple(d.name for d in common),
+        entries=own,
+        ranked=tuple(ranked),
+        common=tuple(common) if pool else (),
         standings=(),
     )
-    return replace(board, standings=tuple(_standings(board, references)))
 
 
 def _standings(board: Board, references: frozenset[str]) -> list[Standing]:
@@ -301,7 +313,7 @@ def _standings(board: Board, references: frozenset[str]) -> list[Standing]:
             slowness=slowness[i],
             failed=sum(board.entries[name, label].failed for name in board.ranked),
         )
-        for i, label in enumerate(board.methods)
+        for i, label in enumerate(board.pool)
     ]
     return sorted(standings, key=lambda s: s.rank.mean)
 
@@ -309,9 +321,9 @@ def _standings(board: Board, references: frozenset[str]) -> list[Standing]:
 def _losses(board: Board, names: tuple[str, ...], scaled: bool) -> np.ndarray:
     """Return the ranking metric as a loss, shape (tables, methods)."""
     metric = board.metric
-    values = np.full((len(names), len(board.methods)), np.nan)
+    values = np.full((len(names), len(board.pool)), np.nan)
     for i, name in enumerate(names):
-        for j, label in enumerate(board.methods):
+        for j, label in enumerate(board.pool):
             entry = board.entries[name, label]
             if entry.is_complete:
                 known = entry.scaled.get(metric.name, np.nan)
@@ -337,12 +349,12 @@ def _slowness(board: Board, references: frozenset[str]) -> np.ndarray:
     """Return each method's fit time over the fastest's, the geometric mean."""
     times = np.array(
         [
-            [board.entries[name, label].fit_seconds for label in board.methods]
+            [board.entries[name, label].fit_seconds for label in board.pool]
             for name in board.common
         ]
-    ).reshape(len(board.common), len(board.methods))
-    real = [i for i, label in enumerate(board.methods) if label not in references]
+    ).reshape(len(board.common), len(board.pool))
+    real = [i for i, label in enumerate(board.pool) if label not in references]
     if not len(times) or not real:
-        return np.full(len(board.methods), np.nan)
+        return np.full(len(board.pool), np.nan)
     typical = np.exp(np.log(np.maximum(times, 1e-6)).mean(axis=0))
     return typical / typical[real].min()

@@ -23,7 +23,6 @@ from rich.text import Text
 from boostlab.sweeps.format import (
     NOTHING,
     count,
-    decimals_for,
     duration,
     fixed,
     times,
@@ -109,7 +108,11 @@ def show_plan(console: Console, plan: Plan, n_pending: int, n_jobs: int) -> None
 def show_summary(console: Console, summary: Summary) -> None:
     """Print the scores of each board, with means and ranks below them."""
     for board in summary.boards:
+        metric = board.metric
+        better = "higher" if metric.greater_is_better else "lower"
+        title = f"{board.title.capitalize()}: {metric.label}, {better} is better"
         console.print()
+        console.print(Text(title, style="bold"))
         console.print(_table(board, summary.references))
     if len(summary.failures):
         console.print()
@@ -125,18 +128,13 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 def _table(board: Board, references: frozenset[str]) -> Table:
     metric = board.metric
-    better = "higher" if metric.greater_is_better else "lower"
-    table = Table(
-        title=f"{board.title.capitalize()}: {metric.label}, {better} is better",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("table", no_wrap=True)
     for label in board.methods:
         style = "dim" if label in references else ""
-        table.add_column(label, justify="right", style=style, overflow="fold")
+        table.add_column(
+            label, justify="right", style=style, overflow="fold", min_width=8
+        )
     for info in board.datasets:
         entries = [board.entries.get((info.name, label)) for label in board.methods]
         table.add_row(info.name, *_row(board, info.name, entries))
@@ -144,20 +142,19 @@ def _table(board: Board, references: frozenset[str]) -> Table:
     if not standings:
         return table
     table.add_section()
-    ordered = [standings[label] for label in board.methods]
+    ordered = [standings.get(label) for label in board.methods]
     scale = "" if metric.scale_free else " / SD"
     if len(board.common) > 1:
-        means = [fixed(s.means[metric.name], 4) for s in ordered]
+        means = [s and fixed(s.means[metric.name], 4) for s in ordered]
         table.add_row(f"mean{scale}", *means, style="bold")
-        table.add_row("average rank", *(fixed(s.rank.mean, 2) for s in ordered))
-    table.add_row("fit time", *(times(s.slowness) for s in ordered))
+        table.add_row("average rank", *(s and fixed(s.rank.mean, 2) for s in ordered))
+    table.add_row("fit time", *(s and times(s.slowness) for s in ordered))
     return table
 
 
 def _row(board: Board, name: str, entries: list[Entry | None]) -> Iterator[Text]:
     metric = board.metric
-    means = [e.mean(metric.name) for e in entries if e is not None]
-    decimals = decimals_for(means, None) + 1
+    decimals = board.decimals(name, metric)
     best = board.best(name, metric)
     for label, entry in zip(board.methods, entries, strict=True):
         if entry is None:

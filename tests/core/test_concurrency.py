@@ -144,6 +144,12 @@ for _ in range(10):
     assert same()
 assert child(lambda: same() and child(same) == 0) == 0    # and a grandchild
 assert child(lambda: same(3) and same(1)) == 0
+
+def has_workers():
+    return same(3) and len(os.listdir("/proc/self/task")) == 3
+
+if os.path.isdir("/proc/self/task"):
+    assert child(has_workers) == 0
 """
     )
 

@@ -105,6 +105,18 @@ def test_frequent_values_are_found_one_after_another():
     np.testing.assert_array_equal(quantile_borders(values, mass, 4), [0.5, 1.5, 3.5])
 
 
+def test_a_frequent_value_has_its_bin_to_itself():
+    """Levels 1.25 2.5 ..: the border before 0 would be after -3, and comes nearer."""
+    column = [-5, -4, -3, -2, -1] + [0] * 20 + [1, 2, 3, 4, 5]
+    borders = borders_of(column, max_bins=9)
+    assert {-0.5, 0.5} <= set(borders)
+    assert len(borders) == 8
+    for max_bins in range(4, 11):
+        borders = borders_of(column, max_bins=max_bins)
+        assert {-0.5, 0.5} <= set(borders)
+        assert len(borders) == max_bins - 1
+
+
 def test_borders_between_infinities():
     np.testing.assert_array_equal(borders_of([-INF, 1.0, INF]), [-HUGE / 2, HUGE / 2])
     np.testing.assert_array_equal(borders_of([-INF, INF]), [0.0])
@@ -196,16 +208,24 @@ def test_borders_do_not_depend_on_the_order_of_the_rows(seed, max_bins):
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40))
 def test_quantiles_are_balanced(seed, max_bins):
-    """No bin, but that of one value, holds more than two bins' share."""
+    """Bins of several values are light, unless they begin next to a frequent one."""
     rng = np.random.default_rng(seed)
     m = int(rng.integers(max_bins + 1, 300))
     mass = rng.integers(1, int(rng.choice([2, 10, 1000])), m)
+    mass[rng.random(m) < 0.03] *= 1000
     borders = quantile_borders(np.arange(m, dtype=np.float64), mass, max_bins)
     assert 1 <= len(borders) <= max_bins - 1
+    assert (np.diff(borders) > 0).all()
     edges = np.concatenate(([0], np.floor(borders).astype(int) + 1, [m]))
+    frequent = mass * max_bins > mass.sum()
     for start, end in pairwise(edges):
-        if end - start > 1:
-            assert mass[start:end].sum() * max_bins <= 2 * mass.sum()
+        if not frequent[start:end].any():
+            assert (
+                end - start == 1 or mass[start:end].sum() * max_bins <= 3 * mass.sum()
+            )
+        elif end - start > 1:
+            assert start == 0 or mass[start - 1] * max_bins > mass[frequent].min()
+            assert frequent[end - 1] or end == m
 
 
 def test_quantiles_use_all_bins_of_a_continuous_column():
@@ -224,6 +244,19 @@ def test_most_of_a_column_is_one_value():
     assert len(borders) == 254
     counts = np.bincount(bins_by_search(column[column != 0], borders))
     assert counts.max() <= 2 * 2000 / 254
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    rng = np.random.default_rng(0)
+    values, weight = rng.standard_normal(500), rng.gamma(0.5, size=500) + 1e-3
+    expected = borders_of(values, weight, max_bins=30)
+    for unit in (2.0**-70, 2.0**-9, 2.0**60):
+        found = borders_of(values, weight * unit, max_bins=30)
+        np.testing.assert_array_equal(found, expected)
+    order = np.argsort(values)
+    share = np.cumsum(weight[order]) / weight.sum()
+    at_border = share[np.searchsorted(values[order], expected) - 1]
+    np.testing.assert_allclose(np.diff(at_border), 1 / 30, atol=0.02)
 
 
 def test_extreme_weights_do_not_overflow():

@@ -326,7 +326,7 @@ def test_held_out_rows_are_checked(iris):
     model = GradientBoostingClassifier()
     with pytest.raises(ValueError, match=r"y_val has the classes \[7\]"):
         model.fit(X, y, X_val=X[:3], y_val=[0, 1, 7])
-    with pytest.raises(ValueError, match="X has 2 features.*expecting 4"):
+    with pytest.raises(ValueError, match=r"X has 2 features.*expecting 4"):
         model.fit(X, y, X_val=X[:3, :2], y_val=y[:3])
     with pytest.raises(ValueError, match="sample_weight_val contains negative"):
         model.fit(X, y, X_val=X[:2], y_val=y[:2], sample_weight_val=[1, -1])
@@ -389,8 +389,22 @@ def test_warm_start_keeps_what_the_rounds_rely_on():
     assert model.n_iter_ == 6
     with pytest.raises(ValueError, match=r"y has the classes \['x'\]"):
         model.set_params(n_estimators=7).fit(X[:4], ["u", "v", "w", "x"])
-    with pytest.raises(ValueError, match="features"):
-        model.fit(np.ones((3, 5)), y[:3])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.fit(X.assign(new=1.0), y)
+
+
+def test_warm_start_with_another_number_of_outputs():
+    X, y = noisy(50)
+    two = CustomObjective(
+        loss=lambda y, raw: ((raw - y[:, None]) ** 2).sum(axis=1),
+        gradient=lambda y, raw: 2 * (raw - y[:, None]),
+        n_outputs=2,
+    )
+    model = GradientBoostingRegressor(n_estimators=2, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match=r"has 2 outputs, but the rounds .* have 1"):
+        model.set_params(loss=two, n_estimators=4).fit(X, y)
+    cold = GradientBoostingRegressor(two, n_estimators=2).fit(X, y)
+    assert cold.predict(X).shape == (50, 2)
 
 
 def test_a_cold_fit_forgets():
@@ -400,7 +414,7 @@ def test_a_cold_fit_forgets():
     assert model.classes_.tolist() == [False]
     assert model.n_features_in_ == 2
     assert not hasattr(model, "objective_")
-    with pytest.raises(ValueError, match="y is None|target y"):
+    with pytest.raises(ValueError, match=r"target y is None"):
         model.fit(X, None)
 
 
@@ -457,14 +471,10 @@ def test_an_unseen_category_is_missing():
 def test_held_out_frames_use_the_categories_of_training():
     columns, y = mixed()
     frame = pd.DataFrame(columns)
-    order = frame["city"].value_counts().index
+    # Alone, the rarest category would be the first of its own encoding.
+    rare = frame["city"] == frame["city"].value_counts().index[-1]
     model = GradientBoostingRegressor(n_estimators=20, early_stopping=True)
-    model.fit(
-        frame,
-        y,
-        X_val=frame[frame["city"] == order[-1]],
-        y_val=y[:0].tolist() or y[frame["city"] == order[-1]],
-    )
+    model.fit(frame, y, X_val=frame[rare], y_val=y[rare])
     losses = model.history_["validation_loss"]
     assert losses[model.n_iter_] < 0.5 * losses[0]
 
@@ -516,6 +526,7 @@ def test_labels_of_any_type(given, expected):
     [
         ([0.5, 1.2, 3.3], "Unknown label type"),
         (["a", None, "b"], "missing labels"),
+        (np.array(["a", 1, "b"], dtype=object), "cannot be sorted|Unknown label"),
         ([0, np.nan, 1], "NaN"),
         ([0, np.inf, 1], "infinity"),
         ([[0, 1], [1, 0], [1, 1]], "1d array"),
@@ -706,7 +717,6 @@ def test_pipeline_and_grid_search(iris):
         pipeline,
         {f"{prefix}max_leaf_nodes": [2, 8], f"{prefix}learning_rate": [1e-9, 0.3]},
         cv=3,
-        n_jobs=2,
     ).fit(X, y)
     assert search.best_params_[f"{prefix}learning_rate"] == 0.3
     assert search.best_score_ > 0.9
@@ -805,7 +815,7 @@ def test_importances_find_the_features_that_matter():
 def test_sparse_is_refused():
     from scipy.sparse import csr_array
 
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
         GradientBoostingRegressor().fit(csr_array(np.eye(3)), [1, 2, 3])
 
 

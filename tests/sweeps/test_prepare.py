@@ -45,11 +45,15 @@ def test_more_categories_than_the_limit_become_codes(frame):
     assert isinstance(encoded["x1"].dtype, pd.CategoricalDtype)
 
 
-def test_a_column_without_any_value_is_a_float_column():
-    frame = pd.DataFrame({"empty": pd.array([None, None], dtype="str")})
-    encoded = Categories().fit(frame).transform(frame)
-    assert encoded["x0"].dtype == np.float64
-    assert encoded["x0"].isna().all()
+def test_a_column_without_any_value_becomes_constant():
+    frame = pd.DataFrame(
+        {
+            "text": pd.array([None, None, "late"], dtype="str"),
+            "number": [np.nan, np.nan, 3.0],
+        }
+    )
+    encoded = Categories().fit(frame.iloc[:2]).transform(frame)
+    np.testing.assert_array_equal(encoded, np.zeros((3, 2)))
 
 
 def test_ordinal_makes_codes_of_everything(frame):

@@ -183,6 +183,7 @@ def test_a_cell_that_takes_its_process_along_is_found(
     assert set(rows.loc[rows["method"] == "dummy", "status"]) == {"finished"}
     died = rows[rows["method"] == "told"]
     assert set(died["status"]) == {"failed"}
+    assert rows["environment"].nunique() == 1
     assert died["error"].str.contains("process died").all()
 
 

@@ -166,3 +166,14 @@ def test_nothing_run_is_no_error(summary_of):
     summary = summary_of(lambda cell: float("nan"))
     assert summary.rows.empty
     assert all(board.standings == () for board in summary.boards)
+
+
+def test_a_method_that_finished_nothing_leaves_the_others_their_means(summary_of):
+    def score(cell):
+        return None if cell.method.label == "b" else LOSSES[cell.method.label]
+
+    board = boards(summary_of(score))["classification"]
+    assert board.methods == ("a", "b", "dummy")
+    assert board.pool == ("a", "dummy")
+    assert set(board.common) == {"iris", "wine", "digits"}
+    assert [s.rank.mean for s in board.standings] == [1, 2]
