@@ -128,6 +128,7 @@ def _run(sweep, folder: Path, options: argparse.Namespace, console) -> int:
     n_jobs = max(1, min(n_jobs, len(cells)))
     show_plan(console, plan, len(cells), n_jobs)
     store.save_declaration(sweep)
+    store.tidy()
     if cells:
         with progress_bar(console, cells, n_jobs) as bar:
             run(cells, store, n_jobs, bar, options.backend)

@@ -8,8 +8,10 @@ Parquet may query it, DuckDB by ``read_parquet('cells/*.parquet', union_by_name=
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +25,9 @@ from boostlab.sweeps.cell import Outcome, Predictions
 from boostlab.sweeps.environment import environment, environment_hash
 from boostlab.sweeps.plan import Cell
 from boostlab.sweeps.specs import Sweep
+
+#: A write takes a moment; what is older was left by a process that died.
+_STALE_SECONDS = 3600
 
 #: Columns of a row; those named ``score_...`` come on top.
 _TYPES = {
@@ -84,6 +89,13 @@ class Store:
         replace_text(self.folder / "sweep.toml", sweep.text)
         path = self.folder / "environments" / f"{environment_hash()}.json"
         replace_text(path, json.dumps(environment(), indent=2))
+
+    def tidy(self) -> None:
+        """Remove what writers that were killed left aside an hour ago or earlier."""
+        for aside in self.folder.glob("*/.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - aside.stat().st_mtime > _STALE_SECONDS:
+                    aside.unlink()
 
     def has(self, cell_id: str) -> bool:
         """Whether a cell is finished, well or not."""

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,17 @@ def test_a_write_that_fails_leaves_nothing_behind(plan_of, finish, monkeypatch):
     store = finish(plan)
     assert len(store.rows()) == len(plan.cells)
     assert not list(store.folder.rglob("*.tmp"))
+
+
+def test_leftovers_of_killed_writers_are_removed_when_they_are_old(tmp_path):
+    old, young = (tmp_path / "cells" / f".{name}.1.x.tmp" for name in ("old", "young"))
+    old.parent.mkdir()
+    for aside in (old, young):
+        aside.touch()
+    os.utime(old, (0, 0))
+    Store(tmp_path).tidy()
+    assert not old.exists()
+    assert young.exists()
 
 
 def _full(source, target):
