@@ -31,7 +31,12 @@ from boostlab.directions import Newton
 from boostlab.learners import Linear
 from boostlab.learners.tree import Tree
 from boostlab.objectives import SquaredError
-from boostlab.persistence import ModelFileError, model_hash
+from boostlab.persistence import (
+    ModelFileError,
+    model_hash,
+    read_archive,
+    write_archive,
+)
 from boostlab.samplers import RowsAndColumns
 from boostlab.state import Ensemble, Problem, Round, Run
 from boostlab.steps import Shrinkage
@@ -226,7 +231,7 @@ def data(n=60, seed=0):
     return X, X[:, 0] + X[:, 0] * X[:, 1] + 0.5 * rng.normal(size=n)
 
 
-class Cut(Exception):
+class CutOffError(Exception):
     """Ends a fit in an uncontrolled way."""
 
 
@@ -238,7 +243,7 @@ class Interrupt(BaseMonitor):
 
     def after_round(self, run):
         if run.ensemble.n_rounds == self.after:
-            raise Cut
+            raise CutOffError
         return False
 
 
@@ -262,7 +267,7 @@ def test_an_interrupted_fit_resumes_to_the_same_model(tmp_path, after):
     X, y = data()
     whole = GradientBoostingRegressor(**PARAMS).fit(X, y)
     path = tmp_path / "fit.ckpt"
-    with pytest.raises(Cut):
+    with pytest.raises(CutOffError):
         checkpointed(path, Interrupt(after)).fit(X, y)
     resumed = checkpointed(path).fit(X, y)
     # The interrupting monitor came before the checkpoint saw that round.
@@ -405,6 +410,45 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         path.write_bytes(damaged)
         with suppress(ModelFileError):
             checkpointed(path).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        ({"monitors": 3}, "list of callbacks is malformed"),
+        ({"monitors": [["History", {}], ["EarlyStopping", {}]]}, "no usable state"),
+        ({"monitors": [["History", 1], ["EarlyStopping", 1]]}, "no usable state"),
+        ({"carried": [1, 2]}, "what it carries"),
+        ({"generator": {}}, "random generator is damaged"),
+        ({"best": 99}, "best round 99"),
+        ({"best": "x"}, "ensemble part"),
+        ({"fingerprint": None}, "of another fit"),
+        ({"extra": 1}, "checkpoint part"),
+    ],
+)
+def test_edited_checkpoints_are_refused(tmp_path, spoil, words):
+    X, y = data()
+    path = tmp_path / "fit.ckpt"
+    checkpointed(path).fit(X, y)
+    content, arrays = read_archive(path)
+    write_archive(path, content | spoil, arrays)
+    with pytest.raises(ModelFileError, match=words):
+        checkpointed(path).fit(X, y)
+
+
+def test_rounds_of_another_shape_are_refused(tmp_path):
+    X, y = data()
+    path, other = tmp_path / "fit.ckpt", tmp_path / "other.ckpt"
+    checkpointed(path).fit(X, y)
+    checkpointed(other).fit(X[:, :2], y)
+    content, arrays = read_archive(path)
+    rounds, foreign = read_archive(other)
+    content["ensemble"] = rounds["ensemble"]
+    arrays = {k: v for k, v in arrays.items() if not k.startswith("ensemble/")}
+    arrays |= {k: v for k, v in foreign.items() if k.startswith("ensemble/")}
+    write_archive(path, content, arrays)
+    with pytest.raises(ModelFileError, match="reads 2 features, but the table has 4"):
+        checkpointed(path).fit(X, y)
 
 
 class Carries(Linear):
@@ -592,7 +636,7 @@ def test_teardown_after_a_fault():
     X, y = data()
     recorder = Recorder()
     model = GradientBoostingRegressor(callbacks=[Interrupt(2)])
-    with pytest.raises(Cut):
+    with pytest.raises(CutOffError):
         model.set_callbacks(recorder).fit(X, y)
     assert recorder.events[-1] == "teardown"
     assert "end fit" not in recorder.events

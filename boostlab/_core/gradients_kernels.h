@@ -12,12 +12,13 @@
  *   Tweedie      half the deviance of power q     m^(2-q) - y m^(1-q) (2-q) m^(2-q)
  *                                                                   - (1-q) y m^(1-q)
  *   binomial     log(1 + exp(raw)) - y raw        p - y               p (1 - p)
- *   multinomial  logsumexp(raw) - raw_y           p_k - [y = k]       p_k (1 - p_k)
+ *   multinomial  logsumexp(raw) - raw_y           p_k - [y = k]       K/(K-1) p_k (1-p_k)
  *   exponential  exp(-s raw)                      -s exp(-s raw)      exp(-s raw)
  *
  * Poisson, gamma and Tweedie are half deviances: zero for a perfect prediction and
  * not negative beyond rounding. At a tie the absolute and quantile losses have the
- * gradient 0. The multinomial hessian is the diagonal of the true one, unscaled.
+ * gradient 0. The multinomial hessian is the diagonal of the true one times K/(K-1),
+ * as Friedman (2001, eq. 37) has it: the K outputs move together.
  *
  * Where an exponential is taken its argument is clipped to +-500, so derivatives are
  * finite and curvatures of the classification losses positive for every finite raw
@@ -285,6 +286,8 @@ static void bl_derivatives_multinomial(
     (void)param;
     double top[BL_SUM_BLOCK], others[BL_SUM_BLOCK], n_largest[BL_SUM_BLOCK];
     double scratch[BL_SUM_BLOCK];
+    const double others_moving = n_outputs > 1 ? (double)n_outputs - 1.0 : 1.0;
+    const double factor = (double)n_outputs / others_moving;
     bl_row_maximum(raw, n, stride, n_outputs, top);
     for (int64_t i = 0; i < n; i++) {
         others[i] = 0.0;
@@ -309,7 +312,7 @@ static void bl_derivatives_multinomial(
             double smaller = 1.0 + (others[i] - share);
             double q = (share < 1.0 ? smaller : others[i]) * top[i];
             slope[i] = y[i] == label ? -q : p;
-            curvature[i] = p * q;
+            curvature[i] = factor * (p * q);
         }
         if (weight) {
             bl_scale(slope, weight, n);

@@ -14,7 +14,11 @@ from boostlab.callbacks.generator import generator_from, generator_state
 from boostlab.callbacks.monitor import BaseMonitor, is_stateful
 from boostlab.checks import check_number
 from boostlab.persistence.archive import about, read_archive, write_archive
-from boostlab.persistence.ensemble import ensemble_from_parts, ensemble_to_parts
+from boostlab.persistence.ensemble import (
+    check_ensemble,
+    ensemble_from_parts,
+    ensemble_to_parts,
+)
 from boostlab.persistence.errors import ModelFileError
 from boostlab.persistence.parts import by_prefix, fields, join, part, take
 from boostlab.protocols import Monitor
@@ -159,7 +163,8 @@ class Checkpoint(BaseMonitor):
                     "it is a model and not a checkpoint; give another path"
                 )
             fields(data, _FIELDS, "checkpoint")
-        self._check_match(data)
+            saved = _monitor_states(data["monitors"])
+        self._check_match(data["fingerprint"], [name for name, _ in saved])
         with about(self.path):
             names = {"ensemble", "best", "raw_prediction", "carried"}
             groups = by_prefix(arrays, names, "checkpoint")
@@ -171,6 +176,8 @@ class Checkpoint(BaseMonitor):
             _carried_from_parts(run, data["carried"], part(groups, "carried"))
             rng = generator_from(data["generator"])
             best = _best_from_parts(data["best"], part(groups, "best"), ensemble)
+            for each in (ensemble, best):
+                _check_fits(each, run.state)
             if ensemble.n_rounds > run.n_rounds:
                 raise ValueError(
                     f"it holds {ensemble.n_rounds} rounds, more than the "
@@ -179,15 +186,20 @@ class Checkpoint(BaseMonitor):
         for state in run.state.parts():
             state.rng, state.baseline = rng, ensemble.baseline
         run.ensemble, run.best = ensemble, best
-        for monitor, (_, saved) in zip(self._monitors, data["monitors"], strict=True):
-            monitor.set_state(saved)
+        for monitor, (name, own) in zip(self._monitors, saved, strict=True):
+            try:
+                monitor.set_state(own)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ModelFileError(
+                    f"The checkpoint {os.fspath(self.path)} holds no usable state of "
+                    f"{name} ({error!r})."
+                ) from error
         if any(getattr(monitor, "stopped_", False) for monitor in self._monitors):
             run.n_rounds = ensemble.n_rounds
 
-    def _check_match(self, data: dict[str, Any]) -> None:
-        unlike = differences(data["fingerprint"], self._fingerprint)
-        saved = [entry[0] for entry in data["monitors"]]
-        if saved != [type(monitor).__name__ for monitor in self._monitors]:
+    def _check_match(self, saved: Any, monitors: list[str]) -> None:
+        unlike = differences(saved, self._fingerprint)
+        if monitors != [type(monitor).__name__ for monitor in self._monitors]:
             unlike.append("the callbacks that keep a state")
         if unlike:
             raise ModelFileError(
@@ -195,6 +207,23 @@ class Checkpoint(BaseMonitor):
                 f"differs in {' and '.join(unlike)}: give another path, or remove the "
                 "file to start anew."
             )
+
+
+def _monitor_states(saved: Any) -> list[tuple[str, Any]]:
+    """Return the name and the state of each monitor in the file."""
+    pairs = saved if isinstance(saved, list) else [None]
+    if not all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        raise ValueError("its list of callbacks is malformed")
+    return [(str(name), state) for name, state in pairs]
+
+
+def _check_fits(ensemble: Ensemble | None, state: State) -> None:
+    """Refuse rounds for other features or outputs than the fit has."""
+    if ensemble is None:
+        return
+    if len(ensemble.baseline) != len(state.baseline):
+        raise ValueError("its rounds have another number of outputs")
+    check_ensemble(ensemble, state.table.n_features)
 
 
 def _replayed(ensemble: Ensemble, state: State) -> np.ndarray:
@@ -252,7 +281,8 @@ def _carried_to_parts(run: Run) -> tuple[list[Any], dict[str, np.ndarray]]:
 
 def _carried_from_parts(run: Run, plain: Any, arrays: dict[str, np.ndarray]) -> None:
     parts = list(run.state.parts())
-    if not isinstance(plain, list) or len(plain) != len(parts):
+    are_dicts = isinstance(plain, list) and all(isinstance(p, dict) for p in plain)
+    if not are_dicts or len(plain) != len(parts):
         raise ValueError("what it carries does not match the rows")
     names = {str(i) for i in range(len(parts))}
     groups = by_prefix(arrays, names, "carried")

@@ -66,7 +66,7 @@ class History(BaseMonitor):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`get_state`; what was not recorded then becomes NaN."""
-        length = max(len(losses) for losses in state.values())
+        length = max(len(state["training_loss"]), len(state["validation_loss"]))
         unknown = [math.nan] * length
         if self.training:
             self.training_loss_ = list(state["training_loss"] or unknown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -25,8 +26,9 @@ class TableEncoder:
     columns of mixed objects become the numbers 0, 1, 2, ... of their categories,
     which are remembered *by value*: the codes that a frame library gives them
     differ between equal frames. Categories are numbered by descending weighted
-    frequency, ties in the order of their values; those of an ordered type (ordered
-    pandas categoricals, polars Enum, ordered arrow dictionaries) keep their order.
+    frequency, ties in the order of their values, until :meth:`order_by_target`; those
+    of an ordered type (ordered pandas categoricals, polars Enum, ordered arrow
+    dictionaries) keep their order.
     What is missing, and by default a category that fit has not seen, is NaN.
 
     Accepted are numpy arrays, lists of lists, and every eager frame that narwhals
@@ -147,6 +149,40 @@ class TableEncoder:
             )
         return self._encode(given)
 
+    def order_by_target(
+        self,
+        numeric: Numbers,
+        weight: NDArray[np.float64],
+        target: NDArray[np.float64],
+    ) -> dict[int, NDArray[np.float64]]:
+        """Number categories by their mean target, where the data declare no order.
+
+        A tree that splits numbers then separates the categories with high targets
+        from those with low ones, and rare categories, which share a number, cannot be
+        learnt by heart.
+
+        Parameters
+        ----------
+        numeric : ndarray of shape (n, n_features_in_)
+            Training rows, as :meth:`transform` encoded them.
+        weight : ndarray of shape (n,)
+            Positive sample weights.
+        target : ndarray of shape (n, T)
+            Numbers, or the indicators of T classes.
+
+        Returns
+        -------
+        dict
+            For :func:`recode`: new codes of each reordered feature.
+        """
+        new_codes = {}
+        for j, known in enumerate(self._categories):
+            if known is not None and not known.ordered and len(known.values):
+                self._categories[j], new_codes[j] = known.by_target(
+                    numeric[:, j], weight, target
+                )
+        return new_codes
+
     @property
     def categories_(self) -> list[tuple[Any, ...] | None]:
         """The categories of each feature; None where it is numeric."""
@@ -167,7 +203,12 @@ class TableEncoder:
             "n_features": self.n_features_in_,
             "feature_names": None if names is None else names.tolist(),
             "categories": [
-                c and {"values": _to_json(c.values), "ordered": c.ordered}
+                c
+                and {
+                    "values": _to_json(c.values),
+                    "ordered": c.ordered,
+                    "codes": None if c.codes is None else list(c.codes),
+                }
                 for c in self._categories
             ],
         }, {}
@@ -285,6 +326,17 @@ class TableEncoder:
             raise ValueError(_name_differences(set(names), set(fitted)))
 
 
+def recode(numeric: Numbers, new_codes: dict[int, NDArray[np.float64]]) -> Numbers:
+    """Return rows that were encoded before :meth:`TableEncoder.order_by_target`."""
+    if not new_codes:
+        return numeric
+    numeric = np.array(numeric, order="F")
+    for j, new_code in new_codes.items():
+        old = np.where(np.isnan(numeric[:, j]), len(new_code) - 1, numeric[:, j])
+        numeric[:, j] = new_code[old.astype(np.intp)]
+    return numeric
+
+
 def _name_differences(given: set[str], fitted: set[str]) -> str:
     lines = ["The feature names should match those that were passed during fit."]
     for title, names in (
@@ -311,7 +363,8 @@ def _categories_from(part: Any) -> Categories | None:
     """Return one feature's categories from :meth:`TableEncoder.to_parts`."""
     if part is None:
         return None
-    _require(isinstance(part, dict) and set(part) == {"values", "ordered"}, "category")
+    fields = {"values", "ordered", "codes"}
+    _require(isinstance(part, dict) and set(part) == fields, "category")
     _require(isinstance(part["values"], list), "category values")
     _require(isinstance(part["ordered"], bool), "category order")
     values = []
@@ -323,7 +376,14 @@ def _categories_from(part: Any) -> Categories | None:
         _require(known, "category value")
         values.append(plain(value))
     _require(len({(type(v) is bool, v) for v in values}) == len(values), "category set")
-    return Categories(tuple(values), part["ordered"])
+    codes = part["codes"]
+    if codes is not None:
+        whole = isinstance(codes, list) and all(type(code) is int for code in codes)
+        _require(whole and len(codes) == len(values), "category codes")
+        steps = [b - a for a, b in itertools.pairwise([0, *codes])]
+        _require(all(step in (0, 1) for step in steps), "category codes")
+        codes = tuple(codes)
+    return Categories(tuple(values), part["ordered"], codes)
 
 
 def _require(condition: bool, what: str) -> None:

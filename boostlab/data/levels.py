@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BOOLEAN, NUMBER, TEXT = range(3)
+SMOOTHING = RARE = 10.0
+"""Weight that draws a category's mean to that of all, and that makes it count."""
 KIND_NAMES = ("booleans", "numbers", "strings")
 
 Key = tuple[int, Any]
@@ -121,18 +123,22 @@ def plain_checked(value: Any, label: str) -> Level:
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """The categories of a column, by value; the code of one is its position.
+    """The categories of a column, by value.
 
     Parameters
     ----------
     values : tuple of bool, int, float or str
         Distinct, in the order of the codes.
     ordered : bool
-        Whether the order was declared by the data, not by frequency.
+        Whether the order was declared by the data, not learnt.
+    codes : tuple of int, optional
+        Code of each value, not descending; by default its position. Categories that
+        are too rare to be told apart share a code.
     """
 
     values: tuple[Level, ...]
     ordered: bool = False
+    codes: tuple[int, ...] | None = None
 
     @classmethod
     def count(
@@ -167,11 +173,73 @@ class Categories:
             return self
         return Categories(tuple(sorted(self.values, key=key)))
 
+    def by_target(
+        self,
+        column: NDArray[np.floating[Any]],
+        weight: NDArray[np.float64],
+        target: NDArray[np.float64],
+    ) -> tuple[Categories, NDArray[np.float64]]:
+        """Return the same categories in the order of their mean target.
+
+        Means are drawn to the overall mean by `SMOOTHING` rows of weight 1. Several
+        target columns, the indicators of classes, are projected on the direction in
+        which the weighted means differ most (Coppersmith, Hong & Hosking, 1999).
+        Categories of little weight tell more of their few rows than of themselves:
+        those below `RARE`, or a fiftieth of the total if that is less, share a code.
+
+        Parameters
+        ----------
+        column : ndarray of shape (n,)
+            Codes of the rows, their positions in `values`; NaN is missing.
+        weight : ndarray of shape (n,)
+            Sample weights.
+        target : ndarray of shape (n, T)
+            What the means are of.
+
+        Returns
+        -------
+        categories : Categories
+            Those that occur in `column`, in the new order.
+        new_code : ndarray of shape (len(values) + 1,)
+            New code for each old one, NaN where it does not occur, and for NaN.
+        """
+        new_code = np.full(len(self.values) + 1, np.nan)
+        present = ~np.isnan(column)
+        codes, weight = column[present].astype(np.intp), weight[present]
+        if not len(codes):
+            return Categories(()), new_code
+        target = target[present]
+        centered = weight[:, None] * (target - weight @ target / weight.sum())
+        sums = np.column_stack(
+            [
+                np.bincount(codes, values, minlength=len(self.values))
+                for values in (weight, *centered.T)
+            ]
+        )
+        occurs = np.flatnonzero(sums[:, 0] > 0)
+        group = occurs.copy()
+        rare = sums[occurs, 0] < min(RARE, weight.sum() / 50)
+        group[rare] = occurs[np.argmax(rare)]
+        members, group = np.unique(group, return_inverse=True)
+        pooled = np.zeros((len(members), sums.shape[1]))
+        np.add.at(pooled, group, sums[occurs])
+        rank = np.argsort(np.argsort(_scores(pooled), kind="stable"), kind="stable")
+        new_code[occurs] = rank[group]
+        order = occurs[np.argsort(new_code[occurs], kind="stable")]
+        return Categories(
+            tuple(self.values[i] for i in order),
+            codes=tuple(int(new_code[i]) for i in order),
+        ), new_code
+
     def encode(
         self, column: Dictionary, label: str, handle_unknown: str
     ) -> NDArray[np.float64]:
         """Return the code of each row's category; NaN where missing or unknown."""
-        code_of = {key(value): float(code) for code, value in enumerate(self.values)}
+        codes = range(len(self.values)) if self.codes is None else self.codes
+        code_of = {
+            key(value): float(code)
+            for code, value in zip(codes, self.values, strict=True)
+        }
         levels = column.keys(label)
         self._check_kinds(levels, label)
         if handle_unknown == "error":
@@ -199,3 +267,18 @@ class Categories:
 
 def _names(kinds: set[int]) -> str:
     return " and ".join(KIND_NAMES[kind] for kind in sorted(kinds))
+
+
+def _scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one number a group to order groups by: its smoothed mean, projected.
+
+    The first column of `sums` is the weight of the group.
+    """
+    means = sums[:, 1:] / (sums[:, :1] + SMOOTHING)
+    if means.shape[1] > 1:
+        direction = np.linalg.eigh((means * sums[:, :1]).T @ means)[1][:, -1]
+        means = means @ (direction * np.sign(direction[np.argmax(np.abs(direction))]))
+    scores = means.reshape(len(sums))
+    # Means that are equal but for rounding are equal: then the first comes first.
+    unit = np.max(np.abs(scores)) * 1e-12
+    return np.rint(scores / unit) if unit > 0 else scores

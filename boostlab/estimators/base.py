@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,12 @@ from boostlab.callbacks.scikit_learn import (
     ScikitLearnCallbacks,
     with_callbacks,
 )
-from boostlab.data.frames import TableEncoder
+from boostlab.data.frames import TableEncoder, recode
 from boostlab.data.table import Table
 from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
-from boostlab.estimators.pieces import allows_missing, piece
+from boostlab.estimators.pieces import allows_missing, partitions, piece
 from boostlab.estimators.rows import Rows, check_weight, hold_out
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
@@ -159,7 +159,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         curves = monitors.curves()
         if previous is not None:
             curves = joined(self.history_, curves, previous.n_rounds)
-        self._store(run.best or run.ensemble, curves, start, run.state.rng)
+        ensemble = run.ensemble if run.best is None else run.best
+        self._store(ensemble, curves, start, run.state.rng)
         vars(self).pop("all_rounds_", None)
         if self.keep_all_rounds:
             self.all_rounds_ = run.ensemble
@@ -218,8 +219,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
                 "X_val and y_val belong together; give both, or neither of X_val, "
                 "y_val and sample_weight_val."
             )
-        rows = self._rows(X, y, sample_weight, "", reset)
-        held_out = self._rows(*val, "_val", False) if given else None
+        rows, held_out = self._rows(X, y, sample_weight, "", reset), None
         auto = given or len(rows.y) > AUTO_STOPPING_ABOVE
         stops_early = auto if self.early_stopping == "auto" else self.early_stopping
         split_seed, seed = (int(number) for number in rng.integers(2**63, size=2))
@@ -233,6 +233,18 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
                 part and part.reweighted(factors[part.y.astype(np.intp)])
                 for part in (rows, held_out)
             )
+        if reset:  # only now is it known which rows may be learnt from
+            codes = self.encoder_.order_by_target(
+                rows.numeric, rows.weight, self._order_target(rows)
+            )
+            rows, held_out = (
+                part and replace(part, numeric=recode(part.numeric, codes))
+                for part in (rows, held_out)
+            )
+        if given:
+            held_out = self._rows(*val, "_val", False)
+            if factors is not None:
+                held_out = held_out.reweighted(factors[held_out.y.astype(np.intp)])
         return _Data(rows, held_out, seed, bool(stops_early))
 
     def _rows(
@@ -379,7 +391,7 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = allows_missing(self.learner)
-        tags.input_tags.categorical = True
+        tags.input_tags.categorical = partitions(self.learner)
         return tags
 
 

@@ -55,6 +55,13 @@ class Classification(ClassifierMixin, BaseBoosting):
     def _decode_targets(self, y: Array) -> NDArray[Any]:
         return self.classes_[y.astype(np.intp)]
 
+    def _order_target(self, rows: Rows) -> Array:
+        """Return what categories are ordered by: labels, or K class indicators."""
+        n_classes = len(self.classes_)
+        if n_classes <= 2:
+            return rows.y[:, None]
+        return (rows.y[:, None] == np.arange(n_classes)).astype(np.float64)
+
     def _target_factors(self, rows: Rows) -> Array | None:
         """Return the factor of each class on the sample weights."""
         if self.class_weight is None:

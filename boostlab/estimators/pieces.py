@@ -130,9 +130,16 @@ def schedule_faults(learner: Any, every: Any) -> list[str]:
 
 
 def partitions(learner: Any) -> bool:
-    """Return whether all that `learner` contributes is constant on cells of rows."""
+    """Return whether a learner, or what stands for one, only parts rows into cells.
+
+    Then an objective may value the cells, and the codes of categories may be used.
+    """
+    if learner is None or isinstance(learner, str):
+        return learner in (None, "tree")
+    if isinstance(learner, list | tuple):
+        return all(partitions(each) for each in learner)
     if isinstance(learner, Mixture):
-        return all(partitions(each) for each in learner.learners)
+        return partitions(list(learner.learners))
     return getattr(learner, "partitions", isinstance(learner, Tree))
 
 

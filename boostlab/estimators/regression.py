@@ -42,6 +42,10 @@ class Regression(RegressorMixin, BaseBoosting):
     def _decode_targets(self, y: Array) -> Array:
         return y
 
+    def _order_target(self, rows: Rows) -> Array:
+        """Return what categories are ordered by, shape (n, 1)."""
+        return rows.y[:, None]
+
     def _target_factors(self, rows: Rows) -> None:
         return None
 

@@ -100,6 +100,13 @@ class PointwiseObjective(Piece):
         """Return the second derivatives by each output (n, K); None for ones."""
         return None
 
+    def curvature_factor(self, n_outputs: int) -> float:
+        """Return how many times the second derivative the hessian is.
+
+        It is 1 unless outputs that move together need shorter steps.
+        """
+        return 1.0
+
     def baseline(self, y: Array, weight: Array) -> Array:
         """Return the constant raw prediction to start from, shape (K,).
 

@@ -233,7 +233,8 @@ def _check_hessian(trial: _Trial, rtol: float) -> None:
         differences = numeric_derivatives(
             lambda at, k: fixed.pointwise_gradient(y, at)[:, k], trial.raw
         )
-        _compare(trial, ("hessian", "gradient"), given, *differences, rtol)
+        derivative = given / fixed.curvature_factor(trial.raw.shape[1])
+        _compare(trial, ("hessian", "gradient"), derivative, *differences, rtol)
     if np.any(given < 0.0):
         raise ObjectiveError(
             f"{trial.name}'s hessian is negative on {np.count_nonzero(given < 0.0)} "

@@ -109,8 +109,10 @@ class Multinomial(PointwiseObjective):
     """The log loss of K classes, ``logsumexp(raw) - raw_y``.
 
     One raw output a class, ``p = softmax(raw)``. The gradient is ``p_k - [y = k]``.
-    The hessian is the diagonal of the true one, ``p_k (1 - p_k)``, without the factor
-    (K - 1) / K or 2 that some libraries put to it. The baseline is the logarithm of
+    The hessian is ``K / (K - 1) p_k (1 - p_k)``: the diagonal of the true one, and
+    the factor of Friedman (2001, Algorithm 6), because the K outputs move together
+    and only their differences count. So the Newton step for two classes is the one of
+    :class:`Binomial`. The baseline is the logarithm of
     the weighted class shares, a missing class counting as a share of 2.2e-16. In the
     derivatives, raw predictions count as at most 500 below the row's largest.
 
@@ -169,9 +171,13 @@ class Multinomial(PointwiseObjective):
         return softmax(_within_reach(raw), axis=1) - _indicator(y, raw.shape[1])
 
     def pointwise_hessian(self, y: Array, raw: Array) -> Array:
-        """Return ``p_k (1 - p_k)``, shape (n, K)."""
+        """Return ``K / (K - 1) p_k (1 - p_k)``, shape (n, K)."""
         share = softmax(_within_reach(raw), axis=1)
-        return share * (1.0 - share)
+        return self.curvature_factor(raw.shape[1]) * (share * (1.0 - share))
+
+    def curvature_factor(self, n_outputs: int) -> float:
+        """Return ``K / (K - 1)``."""
+        return n_outputs / (n_outputs - 1.0)
 
 
 def _within_reach(raw: Array) -> Array:

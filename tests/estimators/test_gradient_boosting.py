@@ -241,6 +241,18 @@ def test_the_model_is_that_of_the_best_round():
     assert len(stopped.train_score_) == len(losses)
 
 
+def test_the_best_round_may_be_none():
+    """Where every round is worse than the start, the start is delivered."""
+    X, y = noisy()
+    model = GradientBoostingRegressor(early_stopping=True, n_iter_no_change=4)
+    model.fit(X, y, X_val=X, y_val=2 * y.mean() - y)
+    assert model.n_iter_ == 0
+    assert len(model.validation_score_) == 5
+    np.testing.assert_allclose(model.predict(X), y.mean())
+    np.testing.assert_array_equal(model.feature_importances_, np.zeros(5))
+    assert list(model.staged_predict(X)) == []
+
+
 def test_all_rounds_may_be_kept():
     X, y = noisy()
     model = GradientBoostingRegressor(early_stopping=True, keep_all_rounds=True)
@@ -383,8 +395,10 @@ def test_warm_start_keeps_what_the_rounds_rely_on():
     X = pd.DataFrame({"c": ["a", "a", "b", "c"] * 10, "x": np.arange(40.0)})
     y = np.array(["u", "v", "v", "w"] * 10)
     model = GradientBoostingClassifier(n_estimators=3, warm_start=True).fit(X, y)
+    categories = model.encoder_.categories_[0]
+    assert sorted(categories) == ["a", "b", "c"]
     model.set_params(n_estimators=6).fit(X[1:8], y[1:8])
-    assert model.encoder_.categories_[0] == ("a", "b", "c")
+    assert model.encoder_.categories_[0] == categories
     assert model.classes_.tolist() == ["u", "v", "w"]
     assert model.n_iter_ == 6
     with pytest.raises(ValueError, match=r"y has the classes \['x'\]"):
@@ -792,6 +806,9 @@ def test_tags():
     tags = GradientBoostingClassifier().__sklearn_tags__()
     assert tags.input_tags.allow_nan
     assert tags.input_tags.categorical
+    linear = GradientBoostingClassifier(learner="linear").__sklearn_tags__()
+    assert linear.input_tags.allow_nan
+    assert not linear.input_tags.categorical
     assert not tags.input_tags.sparse
     assert tags.classifier_tags is not None
     assert GradientBoostingRegressor().__sklearn_tags__().regressor_tags is not None
