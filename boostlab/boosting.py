@@ -101,7 +101,7 @@ class Boosting:
                 begun.append(monitor)
                 monitor.begin(run)
             stop = False
-            while not stop and run.ensemble.n_rounds < n_rounds:
+            while not stop and run.ensemble.n_rounds < run.n_rounds:
                 self.advance(run)
                 stop = any([monitor.after_round(run) for monitor in monitors])
         finally:

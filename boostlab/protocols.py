@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from boostlab.data.table import Table
-    from boostlab.state import CellValues, Ensemble, Problem, Run, State, Target
+    from boostlab.state import Ensemble, Problem, Run, State, Target
 
 Array = NDArray[np.float64]
-Size = "float | Array | CellValues"
 
 
 @runtime_checkable
@@ -58,7 +57,8 @@ class Direction(Protocol):
     produces: str
     """Kind of the targets: "derivatives" or "labels"."""
 
-    def __call__(self, objective: Objective, state: State) -> Target: ...
+    def __call__(self, objective: Objective, state: State) -> Target:
+        """Return what the learner must fit this round."""
 
 
 @runtime_checkable
@@ -110,7 +110,8 @@ class Step(Protocol):
 
     def __call__(
         self, objective: Objective, state: State, contribution: Contribution
-    ) -> Any: ...
+    ) -> Any:
+        """Return a number, an array (K,), or a :class:`boostlab.state.CellValues`."""
 
 
 class Update(Protocol):
@@ -122,7 +123,8 @@ class Update(Protocol):
 
     additive: bool
 
-    def __call__(self, state: State, contribution: Contribution, size: Any) -> None: ...
+    def __call__(self, state: State, contribution: Contribution, size: Any) -> None:
+        """Apply ``size`` times the contribution to `state`, in place."""
 
 
 class Corrector(Protocol):
@@ -133,9 +135,8 @@ class Corrector(Protocol):
     ``correction``, whose ``apply(state)`` is replayed at prediction.
     """
 
-    def __call__(
-        self, objective: Objective, state: State, ensemble: Ensemble
-    ) -> None: ...
+    def __call__(self, objective: Objective, state: State, ensemble: Ensemble) -> None:
+        """Put right what this round's update left wrong."""
 
 
 class Sampler(Protocol):
@@ -143,13 +144,15 @@ class Sampler(Protocol):
 
     def __call__(
         self, state: State
-    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]: ...
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Return the rows and the columns, ascending."""
 
 
 class Monitor(Protocol):
     """What watches the loop. All monitors run every round; any of them may stop it."""
 
-    def begin(self, run: Run) -> None: ...
+    def begin(self, run: Run) -> None:
+        """Called once, before the first round."""
 
     def after_round(self, run: Run) -> bool:
         """Return True to stop after this round."""
@@ -164,9 +167,11 @@ class View(Protocol):
     It is fitted once, on the training table, and applied to every other table.
     """
 
-    def fit(self, table: Table) -> Any: ...
+    def fit(self, table: Table) -> Any:
+        """Return what is learnt from the training table."""
 
-    def apply(self, fitted: Any, table: Table) -> Any: ...
+    def apply(self, fitted: Any, table: Table) -> Any:
+        """Return the view of `table`."""
 
 
 Monitors = Sequence[Monitor]

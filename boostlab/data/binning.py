@@ -90,9 +90,9 @@ class Bins:
     border where the cumulative weight reaches k / `max_bins` of the total, for k = 1
     .. `max_bins` - 1, half-way between the value that reaches it and the next. A
     value so frequent that it would reach several levels gets one bin, where possible
-    to itself, and the others share the bins that are left. Borders never part equal values, and depend
-    on the summed weight of each distinct value alone; so a row of weight 2 is the
-    same as two rows, unless rows are sampled.
+    to itself, and the others share the bins that are left. Borders never part equal
+    values, and depend on the summed weight of each distinct value alone; so a row of
+    weight 2 is the same as two rows, unless rows are sampled.
 
     Parameters
     ----------

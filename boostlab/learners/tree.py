@@ -15,7 +15,7 @@ from boostlab.registry import register
 from boostlab.state import Cells, State, Target
 
 SMALL_TABLE = 1000
-"""Total weight below which ``min_samples_leaf="auto"`` is 5 instead of 20."""
+"""Total weight below which ``min_samples_leaf="auto"`` is 5, not 20."""
 
 
 @register("learner:tree")
@@ -40,7 +40,8 @@ class Tree(Piece):
     min_samples_leaf : int, float or "auto", default="auto"
         Least total sample weight of a leaf: rows count by their weight, so that
         weight 2 is a row given twice. "auto" is 20, or 5 where the weights of the
-        table sum to less than 1000.
+        table sum to less than 1000; weights below 1 on average count as if they were
+        1 on average.
     min_hessian : float, default=1e-3
         Least sum of hessians of a leaf.
     l2_regularization : float, default=1.0
@@ -127,7 +128,8 @@ class Tree(Piece):
         total_weight = float(target.weight.sum())
         min_weight = self.min_samples_leaf
         if min_weight == "auto":
-            min_weight = 5 if total_weight < SMALL_TABLE else 20
+            n_rows = max(total_weight, len(target.weight))
+            min_weight = (5 if n_rows < SMALL_TABLE else 20) * total_weight / n_rows
         max_leaves = self._most_leaves(target, total_weight, float(min_weight))
         arrays = TreeArrays.empty(2 * max_leaves - 1)
         unweighted = bool((target.weight == 1.0).all())
