@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+    MAX_THREADS = 256,
     WIDE_ROWS = 16384,             /* up to here precision costs less than it brings */
     TASK_ROWS = 8192,              /* rows of one gathered, cache-sized piece */
     PARALLEL_UPDATES = 60000,      /* (row, feature) updates worth waking threads for */
@@ -60,6 +61,7 @@ typedef struct {
     int64_t cells_per_node;
     int64_t n_cells;               /* histograms that exist, spare ones included */
     int64_t max_cells;             /* beyond, nodes give theirs up after the search */
+    uint8_t cleared[MAX_THREADS];  /* threads whose block sums are clear */
     char *scratch;                 /* per thread: words, block sums, cells */
     int64_t scratch_stride;
     int failed;
@@ -161,13 +163,6 @@ static int allocate_all(grower *s, int64_t capacity)
     }
     lay_out(s, capacity, workspace->block);
     return BL_OK;
-}
-
-/* Block sums are cleared as they are flushed: they need to be clear only once. */
-static void clear_sums(grower *s)
-{
-    for (int t = 0; t < s->n_threads && !s->format.wide; t++)
-        memset(thread_sums(s, t), 0, (size_t)s->cells_per_node * sizeof(int64_t));
 }
 
 static void clear_cells(const grower *s, bl_cell *cells)
@@ -351,7 +346,7 @@ static int make_words(grower *s)
     if (all.negative)
         return BL_NEGATIVE;
     s->format = choose_format(&all, s->n, s->hessian != NULL, s->weight != NULL);
-    clear_sums(s);
+    memset(s->cleared, 0, sizeof s->cleared);
     bl_parallel_for(quantize_task, s, (s->n + TASK_ROWS - 1) / TASK_ROWS, s->n_threads);
     return BL_OK;
 }
@@ -362,7 +357,7 @@ typedef struct {
     grower *s;
     int64_t begin, end, task_rows;
     bl_cell *cells;                /* of the node; NULL: each thread has its own */
-    uint8_t used[256];             /* threads that took part */
+    uint8_t used[MAX_THREADS];     /* threads that took part */
 } hist_job;
 
 static int32_t tile_width(const bl_bins *bins, int32_t tile)
@@ -416,6 +411,11 @@ static void hist_task(void *context, int64_t task, int thread)
     job->used[thread] = 1;
     if (s->format.wide && !add)
         clear_cells(s, cells);
+    if (!s->format.wide && !s->cleared[thread]) {    /* flushing keeps them clear */
+        memset(thread_sums(s, thread), 0,
+               (size_t)s->cells_per_node * sizeof(int64_t));
+        s->cleared[thread] = 1;
+    }
     for (int64_t at = begin; at < end; at += TASK_ROWS)
         hist_piece(s, at, at + TASK_ROWS < end ? at + TASK_ROWS : end, thread, cells);
     if (!s->format.wide)
@@ -454,6 +454,10 @@ static void build_histogram(grower *s, const node_state *node, bl_cell *cells)
     int64_t n = node->end - node->begin, f = s->bins->n_features;
     hist_job job = {.s = s, .begin = node->begin, .end = node->end, .cells = cells};
     int threads = n * f < PARALLEL_UPDATES ? 1 : s->n_threads;
+    if (n == 0) {                  /* only where tiles and columns disagree */
+        clear_cells(s, cells);
+        return;
+    }
     job.task_rows = s->format.block_rows;
     if (threads > 1) {
         int64_t share = (n + 4 * threads - 1) / (4 * threads);
@@ -877,7 +881,7 @@ int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
                 .weight = weight, .rows = rows, .n = rows ? n_sampled : bins->n_rows,
                 .features = features, .params = params, .kernels = bl_cpu(),
                 .workspace = workspace,
-                .n_threads = n_threads < 1 ? 1 : n_threads > 256 ? 256 : n_threads};
+                .n_threads = n_threads < 1 ? 1 : n_threads > MAX_THREADS ? MAX_THREADS : n_threads};
     int status = allocate_all(&s, tree->capacity);
     if (status == BL_OK)
         status = make_words(&s);

@@ -42,9 +42,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
-        Least total sample weight of a leaf, greater than 0. "auto" is 20, or 5 where
-        the weights sum to less than 1000; weights below 1 on average count as if they
-        were 1 on average.
+        Least total sample weight of a leaf, greater than 0. "auto" is 20; where the
+        weights sum to less than 1000 it is 5, or a tenth of the sum if that is less.
     l2_regularization : float, default=1.0
         Added to the sum of hessians of every leaf, at least 0.
     max_bins : int, default=255
@@ -228,9 +227,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
-        Least total sample weight of a leaf, greater than 0. "auto" is 20, or 5 where
-        the weights sum to less than 1000; weights below 1 on average count as if they
-        were 1 on average.
+        Least total sample weight of a leaf, greater than 0. "auto" is 20; where the
+        weights sum to less than 1000 it is 5, or a tenth of the sum if that is less.
     l2_regularization : float, default=1.0
         Added to the sum of hessians of every leaf, at least 0.
     max_bins : int, default=255

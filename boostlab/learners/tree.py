@@ -39,9 +39,8 @@ class Tree(Piece):
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
         Least total sample weight of a leaf: rows count by their weight, so that
-        weight 2 is a row given twice. "auto" is 20, or 5 where the weights of the
-        table sum to less than 1000; weights below 1 on average count as if they were
-        1 on average.
+        weight 2 is a row given twice. "auto" is 20; where the weights of the table
+        sum to less than 1000 it is 5, or a tenth of the sum if that is less.
     min_hessian : float, default=1e-3
         Least sum of hessians of a leaf.
     l2_regularization : float, default=1.0
@@ -128,8 +127,8 @@ class Tree(Piece):
         total_weight = float(target.weight.sum())
         min_weight = self.min_samples_leaf
         if min_weight == "auto":
-            n_rows = max(total_weight, len(target.weight))
-            min_weight = (5 if n_rows < SMALL_TABLE else 20) * total_weight / n_rows
+            small = total_weight < SMALL_TABLE
+            min_weight = min(5.0, total_weight / 10) if small else 20.0
         max_leaves = self._most_leaves(target, total_weight, float(min_weight))
         arrays = TreeArrays.empty(2 * max_leaves - 1)
         unweighted = bool((target.weight == 1.0).all())
