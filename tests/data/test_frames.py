@@ -12,6 +12,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from boostlab.data import TableEncoder
+from boostlab.data.frames import recode
 from boostlab.registry import class_named
 
 pd = pytest.importorskip("pandas")
@@ -239,25 +240,45 @@ def test_pickle():
         ("categories", [None]),
         ("categories", [None, None, None, 3]),
         ("categories", [None, None, None, []]),
-        ("categories", [None, None, None, {"values": []}]),
-        ("categories", [None, None, None, {"values": "ab", "ordered": False}]),
-        ("categories", [None, None, None, {"values": ["a"], "ordered": 0}]),
-        ("categories", [None, None, None, {"values": [None], "ordered": False}]),
-        ("categories", [None, None, None, {"values": [NAN], "ordered": False}]),
-        ("categories", [None, None, None, {"values": [["a"]], "ordered": False}]),
-        ("categories", [None, None, None, {"values": ["a", "a"], "ordered": False}]),
-        ("categories", [None, None, None, {"values": [1, 1.0], "ordered": False}]),
-        ("categories", [None, None, None, {"values": [{}], "ordered": False}]),
-        (
-            "categories",
-            [None, None, None, {"values": [{"float": "nan"}], "ordered": False}],
-        ),
+        ("categories", [None, None, None, {"values": ["a"], "ordered": False}]),
     ],
 )
 def test_damaged_parts(field, value):
     data = saved(fitted())
     data[field] = value
     with pytest.raises(ValueError, match="file is damaged"):
+        TableEncoder.from_parts(data, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "what"),
+    [
+        ("values", "ab", "category values"),
+        ("values", [None, "b"], "category value"),
+        ("values", [NAN, "b"], "category value"),
+        ("values", [["a"], "b"], "category value"),
+        ("values", [{}, "b"], "category value"),
+        ("values", [{"float": "nan"}, "b"], "category value"),
+        ("values", ["a", "a"], "category set"),
+        ("values", [1, 1.0], "category set"),
+        ("ordered", 0, "category order"),
+        ("ordered", None, "category order"),
+        ("codes", [0], "category codes"),
+        ("codes", [0, 1, 2], "category codes"),
+        ("codes", [1, 0], "category codes"),
+        ("codes", [0, 2], "category codes"),
+        ("codes", [0, -1], "category codes"),
+        ("codes", [0, True], "category codes"),
+        ("codes", [0.0, 1.0], "category codes"),
+        ("codes", "01", "category codes"),
+        ("codes", 0, "category codes"),
+    ],
+)
+def test_damaged_categories(field, value, what):
+    data = saved(fitted())
+    assert TableEncoder.from_parts(data, {}).categories_[1] == ("b", "a")
+    data["categories"][1][field] = value
+    with pytest.raises(ValueError, match=f"The {what} of a table encoder is not valid"):
         TableEncoder.from_parts(data, {})
 
 
@@ -273,3 +294,17 @@ def test_parts_of_something_else():
     ):
         with pytest.raises(ValueError, match="damaged or of another version"):
             TableEncoder.from_parts(parts, arrays)
+
+
+# ---- the order of the mean target --------------------------------------------------
+
+
+def test_a_category_that_only_held_out_rows_have_is_unknown():
+    encoder = TableEncoder()
+    X = [["a"], ["b"], ["b"], ["c"]]
+    numeric = encoder.fit_transform(X)
+    codes = encoder.order_by_target(
+        numeric[:3], np.ones(3), np.array([[2.0], [1.0], [1.0]])
+    )
+    np.testing.assert_array_equal(recode(numeric, codes)[:, 0], [1, 0, 0, NAN])
+    np.testing.assert_array_equal(encoder.transform(X)[:, 0], [1, 0, 0, NAN])
