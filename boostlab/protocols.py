@@ -111,7 +111,7 @@ class Step(Protocol):
     def __call__(
         self, objective: Objective, state: State, contribution: Contribution
     ) -> Any:
-        """Return a number, an array (K,), or a :class:`boostlab.state.CellValues`."""
+        """Return a number, an array (K,), or ``contributions.CellValues``."""
 
 
 class Update(Protocol):

@@ -8,12 +8,13 @@ import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
 from boostlab.boosting import Boosting
+from boostlab.contributions import Dense
 from boostlab.correctors import NoCorrection
 from boostlab.data.table import Table
 from boostlab.directions import Gradient, Newton
 from boostlab.learners.linear import Linear
 from boostlab.samplers import RowsAndColumns
-from boostlab.state import Dense, Ensemble, Problem, State
+from boostlab.state import Ensemble, Problem, State
 from boostlab.steps import Shrinkage
 from boostlab.updates import AddToPrediction, AddToRepresentation
 

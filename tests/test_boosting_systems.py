@@ -14,11 +14,12 @@ from sklearn.ensemble import AdaBoostClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from boostlab.boosting import Boosting
+from boostlab.contributions import Cells, Dense
 from boostlab.correctors import NoCorrection
 from boostlab.data.table import Table
 from boostlab.directions import Gradient, Newton
 from boostlab.samplers import RowsAndColumns
-from boostlab.state import Cells, Dense, Problem, State, Target, constant
+from boostlab.state import Problem, State, Target, constant
 from boostlab.steps import CellFit, Shrinkage
 from boostlab.updates import AddToPrediction, AddToRepresentation, representation
 

@@ -7,18 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boostlab.contributions import Cells, CellValues, Dense, scaled_cells
 from boostlab.data.table import Table
 from boostlab.parallel import threads
-from boostlab.state import (
-    Cells,
-    CellValues,
-    Dense,
-    Problem,
-    State,
-    Target,
-    constant,
-    scaled_cells,
-)
+from boostlab.state import Problem, State, Target, constant
 
 
 def table(n=4):

@@ -1,7 +1,8 @@
 import numpy as np
 
+from boostlab.contributions import Dense
 from boostlab.data.table import Table
-from boostlab.state import Dense, State
+from boostlab.state import State
 from boostlab.updates import AddToPrediction, AddToRepresentation, representation
 
 

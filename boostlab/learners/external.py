@@ -14,11 +14,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from boostlab.checks import check_number
+from boostlab.contributions import Dense
 from boostlab.data.table import Table
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution
 from boostlab.registry import register
-from boostlab.state import Dense, State, Target
+from boostlab.state import State, Target
 
 Array = NDArray[np.float64]
 

@@ -10,11 +10,12 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from boostlab.checks import check_number
+from boostlab.contributions import Dense
 from boostlab.data.table import Table
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution
 from boostlab.registry import register
-from boostlab.state import Dense, State, Target
+from boostlab.state import State, Target
 
 Array = NDArray[np.float64]
 

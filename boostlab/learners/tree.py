@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from boostlab import _core
 from boostlab.checks import check_number
+from boostlab.contributions import Cells
 from boostlab.data.binning import BinnedTable, Bins
 from boostlab.learners.trees import TreeArrays, Trees
 from boostlab.parallel import n_threads
 from boostlab.pieces import Piece
 from boostlab.registry import register
-from boostlab.state import Cells, State, Target
+from boostlab.state import State, Target
 
 SMALL_TABLE = 1000
 """Total weight below which ``min_samples_leaf="auto"`` is 5, not 20."""

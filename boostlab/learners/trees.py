@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
+from boostlab.contributions import Cells, scaled_cells
 from boostlab.data.binning import Bins, Borders
 from boostlab.learners.tree_check import check_forest_arrays
 from boostlab.parallel import n_threads
 from boostlab.registry import register
-from boostlab.state import Cells, Round, State, scaled_cells
+from boostlab.state import Round, State
 
 if TYPE_CHECKING:
     from boostlab.data.table import Table

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from boostlab.contributions import CellValues
 from boostlab.persistence.parts import (
     Arrays,
     by_prefix,
@@ -25,7 +26,7 @@ from boostlab.persistence.parts import (
     take,
     to_parts,
 )
-from boostlab.state import CellValues, Ensemble, Round
+from boostlab.state import Ensemble, Round
 
 _NUMBER, _VECTOR, _CELLS = 0, 1, 2
 _SIZE_ARRAYS = ("kind", "number", "vector", "partitions", "cell_shapes", "cells")

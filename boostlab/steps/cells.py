@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from boostlab.checks import check_number
+from boostlab.contributions import Cells, CellValues
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution, Objective
 from boostlab.registry import register
-from boostlab.state import Cells, CellValues, State
+from boostlab.state import State
 
 
 @register("cell_fit")

@@ -15,6 +15,7 @@ from boostlab import (
     GradientBoostingRegressor,
 )
 from boostlab.callbacks import BaseMonitor
+from boostlab.contributions import Dense
 from boostlab.directions import Gradient
 from boostlab.estimators.pieces import allows_missing, learner_piece, partitions
 from boostlab.learners import External, Linear, Mixture
@@ -22,7 +23,6 @@ from boostlab.learners.tree import Tree
 from boostlab.objectives import AbsoluteError, SquaredError
 from boostlab.persistence import model_hash
 from boostlab.samplers import RowsAndColumns
-from boostlab.state import Dense
 from boostlab.steps import CellFit, LineSearch, Shrinkage
 
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
+from boostlab.contributions import Cells, CellValues
 from boostlab.data.binning import Bins
 from boostlab.data.table import Table
 from boostlab.learners.tree import Tree, Trees
-from boostlab.state import Cells, CellValues, Problem, Round, State, Target
+from boostlab.state import Problem, Round, State, Target
 
 
 def make_state(X, y, weight=None, n_outputs=1, **table):

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from boostlab.contributions import CellValues, Dense
 from boostlab.registry import register
-from boostlab.state import CellValues, Dense, Ensemble, Round
+from boostlab.state import Ensemble, Round
 
 
 @register("test-persistence-add")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from boostlab.contributions import CellValues
 from boostlab.persistence import ensemble_from_parts, ensemble_to_parts
-from boostlab.state import CellValues, Ensemble, Round
+from boostlab.state import Ensemble, Round
 
 
 def copied(parts):

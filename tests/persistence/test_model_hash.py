@@ -7,9 +7,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from boostlab import BoostingRegressor, GradientBoostingClassifier
 from boostlab import GradientBoostingRegressor as Regressor
 from boostlab.callbacks import History
+from boostlab.contributions import CellValues
 from boostlab.learners import Tree
 from boostlab.persistence import model_hash
-from boostlab.state import CellValues, Ensemble, Round
+from boostlab.state import Ensemble, Round
 
 SMALL = {"n_estimators": 8, "random_state": 0}
 

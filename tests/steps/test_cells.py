@@ -4,12 +4,13 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import DecisionTreeRegressor
 
 from boostlab.boosting import Boosting
+from boostlab.contributions import Cells, Dense
 from boostlab.correctors import NoCorrection
 from boostlab.data.table import Table
 from boostlab.directions import Gradient
 from boostlab.objectives import AbsoluteError, Binomial, Multinomial, SquaredError
 from boostlab.samplers import RowsAndColumns
-from boostlab.state import Cells, Dense, Problem
+from boostlab.state import Problem
 from boostlab.steps import CellFit
 from boostlab.updates import AddToPrediction
 

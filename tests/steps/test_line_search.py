@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from boostlab.contributions import Cells, Dense
 from boostlab.data.table import Table
 from boostlab.objectives import (
     AbsoluteError,
@@ -13,7 +14,7 @@ from boostlab.objectives import (
     Poisson,
     SquaredError,
 )
-from boostlab.state import Cells, Dense, Problem, State
+from boostlab.state import Problem, State
 from boostlab.steps import LineSearch
 
 

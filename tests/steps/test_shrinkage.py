@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from boostlab.state import Dense
+from boostlab.contributions import Dense
 from boostlab.steps import Shrinkage
 
 
