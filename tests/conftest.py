@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+# Processes that tests start must import the installed package, as this one does, and
+# not the source tree that they may stand in, which has no compiled core.
+os.environ["PYTHONSAFEPATH"] = "1"
+
 
 @pytest.fixture(scope="session")
 def real_table():
