@@ -3,15 +3,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from boostlab.sweeps.run import Pace, default_workers, pending_cells, run
 from boostlab.sweeps.store import Store
-
-ROOT = Path(__file__).parents[2]
 
 TOLD = """
 [datasets]
@@ -38,7 +35,8 @@ def command(tmp_path, methods_folder, write):
     def command(text, folder="results", *options):
         path = write(text)
         where = [str(path), "--out", str(tmp_path / folder), *options]
-        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{methods_folder}"}
+        paths = [str(methods_folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         process = subprocess.Popen(
             [sys.executable, "-m", "boostlab.sweeps.command", "sweep", *where],
             env=environment,
