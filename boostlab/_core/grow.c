@@ -10,6 +10,7 @@
 
 enum {
     MAX_THREADS = 256,
+    FINE_ROWS = 1 << 24,           /* more rows of 12-bit hessians could fill a cell */
     WIDE_ROWS = 16384,             /* up to here precision costs less than it brings */
     TASK_ROWS = 8192,              /* rows of one gathered, cache-sized piece */
     PARALLEL_UPDATES = 60000,      /* (row, feature) updates worth waking threads for */
@@ -260,6 +261,7 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
     bl_format format = {.has_hessian = has_hessian, .w_bits = 64, .w_scale = 1.0,
                         .h_scale = 1.0};
     int log2_n = 0, g_bits, h_bits = FINE_BITS, w_bits = 0;
+    double tail = extent->max_g * extent->max_g / (extent->sum_gg / (double)n);
     while (((int64_t)1 << log2_n) < n)
         log2_n++;
     if (!has_hessian) {
@@ -269,8 +271,8 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
         g_bits = minimum(MOST_BITS, bits - w_bits);
         format.g_shift = block + w_bits + 1;
         format.block_rows = 65536;
-    } else if (weighted || n <= WIDE_ROWS
-               || extent->max_g * extent->max_g > 4096.0 * (extent->sum_gg / (double)n)) {
+    } else if (weighted || n <= WIDE_ROWS || tail > 512.0 * 512.0
+               || (tail > 64.0 * 64.0 && n > FINE_ROWS)) {
         int bits = 62 - 2 * log2_n;
         if (weighted)
             w_bits = weight_bits(extent, minimum(20, bits / 3));
@@ -280,12 +282,13 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
         format.w_bits = log2_n + w_bits + 1;
         format.block_rows = BL_MAX_ROWS;
     } else {
+        int fine = tail > 64.0 * 64.0;      /* shorter blocks leave more bits a row */
         format.w_bits = 28;
-        format.block_rows = 16384;
-        h_bits = 9;
-        g_bits = 11;
-        format.h_shift = 15;
-        format.g_shift = 38;
+        format.block_rows = fine ? 4096 : 16384;
+        h_bits = fine ? 12 : 9;
+        g_bits = fine ? 14 : 11;
+        format.h_shift = fine ? 13 : 15;
+        format.g_shift = fine ? 37 : 38;
     }
     format.dither_g = g_bits < FINE_BITS;
     format.dither_h = h_bits < FINE_BITS;
@@ -297,20 +300,27 @@ static bl_format choose_format(const bl_extent *extent, int64_t n, int has_hessi
     return format;
 }
 
-/* The sum of at most TASK_ROWS words: fewer than a block, so narrow lanes hold it. */
+/* The sum of the words of some rows; narrow words by blocks, which their lanes hold. */
 static bl_cell sum_words(const grower *s, const int32_t *rows, int64_t n)
 {
     bl_cell total = {0, 0};
-    int64_t packed = 0;
-    if (s->format.wide)
+    if (s->format.wide) {
         for (int64_t i = 0; i < n; i++) {
             total.g += s->words[2 * (int64_t)rows[i]];
             total.hw += (uint64_t)s->words[2 * (int64_t)rows[i] + 1];
         }
-    else
-        for (int64_t i = 0; i < n; i++)
+        return total;
+    }
+    for (int64_t first = 0; first < n; first += s->format.block_rows) {
+        int64_t end = n - first < s->format.block_rows ? n : first + s->format.block_rows;
+        int64_t packed = 0;
+        for (int64_t i = first; i < end; i++)
             packed += s->words[rows[i]];
-    return s->format.wide ? total : bl_widen(packed, &s->format);
+        bl_cell block = bl_widen(packed, &s->format);
+        total.g += block.g;
+        total.hw += block.hw;
+    }
+    return total;
 }
 
 static void quantize_task(void *context, int64_t task, int thread)

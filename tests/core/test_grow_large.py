@@ -74,14 +74,22 @@ def test_hessian_around_a_block(n):
     check(changed(problem, hessian=rng.random(n)), kind)
 
 
-def test_wide_hessian_of_heavy_tails():
+def test_finer_words_for_heavy_tails():
     problem, rng = large(50_000, 4)
     g = problem.gradient.copy()
     g[rng.integers(0, 50_000, 3)] = 1e4
-    check(changed(problem, gradient=g, hessian=rng.random(50_000)), "wide")
+    check(changed(problem, gradient=g, hessian=rng.random(50_000)), "fine")
 
 
-@pytest.mark.parametrize(("greatest", "kind"), [(71.7, "narrow"), (71.8, "wide")])
+def test_wide_words_for_the_heaviest_tails():
+    """One row alone has a square of up to n times the mean: 300,000 > 512^2."""
+    problem, rng = large(300_000, 2)
+    g = problem.gradient.copy()
+    g[7] = 1e7
+    check(changed(problem, gradient=g, hessian=rng.random(300_000)), "wide")
+
+
+@pytest.mark.parametrize(("greatest", "kind"), [(71.7, "narrow"), (71.8, "fine")])
 def test_where_tails_begin(greatest, kind):
     """v^2 is over 4096 (19999 + v^2) / 20000 from v = 71.77 on."""
     problem, rng = large(20_000, 3)

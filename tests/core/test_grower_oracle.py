@@ -102,11 +102,14 @@ def test_gains_are_coarse():
     assert oracle.coarse(1.0 - 2.0**-53) == 1.0 - 2.0**-24
 
 
-def test_heavy_tail_widens():
+def test_heavy_tails_have_finer_words():
     g = np.ones(20000)
     assert oracle.choose_format(_problem(20000, hessian=True, g=g)).kind == "narrow"
     g[7] = 100.0  # 1e4 is over 4096 times the mean square of 1.5
-    assert oracle.choose_format(_problem(20000, hessian=True, g=g)).kind == "wide"
+    form = oracle.choose_format(_problem(20000, hessian=True, g=g))
+    assert form.kind == "fine"
+    assert form.g_scale == 2.0**7  # 14 bits for 100, 12 for a hessian of 1
+    assert form.h_scale == 2.0**11
 
 
 def test_split_by_hand():

@@ -185,12 +185,15 @@ def choose_format(problem: Problem) -> Format:
         bits_w = _weight_bits(problem, min(20, bits // 2)) if weighted else 0
         bits_g = min(40, bits - bits_w)
         bits_h = 63
-    elif weighted or n <= 16384 or _heavy_tail(g):
+    elif weighted or n <= 16384 or (tail := _tail(g)) > 512**2:
         kind = "wide"
         bits = 62 - 2 * log_n
         bits_w = _weight_bits(problem, min(20, bits // 3)) if weighted else 0
         bits_h = min(40, bits - bits_w)
         bits_g = min(40, 62 - log_n)
+    elif tail > 64**2:
+        kind = "fine"
+        bits_w, bits_h, bits_g = 0, 12, 14
     else:
         kind = "narrow"
         bits_w, bits_h, bits_g = 0, 9, 11
@@ -217,11 +220,11 @@ def coarse(gain: np.ndarray | float) -> np.ndarray:
     return (bits & ~np.int64(2**29 - 1)).view(np.float64)
 
 
-def _heavy_tail(g: np.ndarray) -> bool:
-    greatest = float(np.abs(g).max())
-    with np.errstate(over="ignore"):
-        mean_square = blocked_sum(g * g) / len(g)
-    return greatest * greatest > 4096 * mean_square
+def _tail(g: np.ndarray) -> float:
+    """The square of the greatest gradient over the mean square."""
+    greatest = np.abs(g).max()
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return greatest * greatest / (blocked_sum(g * g) / len(g))
 
 
 def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
