@@ -19,10 +19,18 @@
  *
  * with w_bits = 28 where cells are summed from narrow words, else log2(rows) + bits + 1.
  * Narrow words are summed in 8-byte bins over blocks of at most `block_rows` rows,
- * then widened into the 16-byte cells of a node's histogram. Limits: a block's lanes
- * cannot overflow because |q| <= 2^bits - 1 and block_rows * 2^bits fits the lane;
- * the node's lanes hold BL_MAX_ROWS = 2^27 - 1 rows. Without a hessian (h is w, the
- * squared loss and its kin) the second word of a cell is w alone.
+ * then widened into the 16-byte cells of a node's histogram:
+ *
+ *   no hessian (h is w: the squared loss and its kin)    65,536 rows, g and w 30 bits
+ *   unweighted, more than 16,384 rows                    16,384 rows, g 11, h 9 bits
+ *   the same, max|g| over 64 times its root mean square   4,096 rows, g 14, h 12 bits
+ *   else (weights, few rows, max|g| over 512 times)      wide words, up to 40 bits
+ *
+ * Quanta of fewer than 24 bits are rounded up or down at random (by a hash of the row),
+ * so that sums are unbiased; finer ones to the nearest. Limits: a block's lanes cannot
+ * overflow because |q| <= 2^bits - 1 and block_rows * 2^bits fits the lane; the node's
+ * lanes hold BL_MAX_ROWS = 2^27 - 1 rows. Without a hessian the second word of a cell is
+ * w alone.
  *
  * Nothing here allocates in a kernel, calls Python, or keeps global state but the
  * thread pool and the kernel table.
