@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -119,6 +120,7 @@ def _parallel(work: _Work, cells: list[Cell], backend: str) -> Iterator[Finished
     options = {"backend": BACKENDS[backend]}
     if backend == "processes" and work.n_jobs > 1:
         options["inner_max_num_threads"] = cells[0].threads
+        options["initializer"] = _leave_interrupts
     with parallel_config(**options):
         pool = Parallel(
             n_jobs=work.n_jobs,
@@ -128,10 +130,15 @@ def _parallel(work: _Work, cells: list[Cell], backend: str) -> Iterator[Finished
         yield from pool(delayed(work)(cell) for cell in cells)
 
 
+def _leave_interrupts() -> None:
+    """Ignore Ctrl-C in a worker: the sweep itself hears it too, and ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _alone(work: _Work, cell: Cell) -> Finished:
     """Run one cell in a process of its own, so that its death hurts no other."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, context, initializer=_leave_interrupts) as pool:
         try:
             return pool.submit(work, cell).result()
         except BrokenProcessPool:
