@@ -131,7 +131,7 @@ def _parallel(work: _Work, cells: list[Cell], backend: str) -> Iterator[Finished
 
 
 def _leave_interrupts() -> None:
-    """Ignore Ctrl-C in a worker: the sweep itself hears it too, and ends its workers."""
+    """Ignore Ctrl-C in a worker: the sweep hears it too, and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
