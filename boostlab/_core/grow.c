@@ -499,14 +499,6 @@ typedef struct {
     const int32_t *ids;            /* one or two nodes */
 } scan_job;
 
-static uint64_t hash(uint64_t seed, uint64_t counter)
-{
-    uint64_t x = seed + 0x9E3779B97F4A7C15u * (2 * counter + 1);
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
 /* Mark the features a node may use: all usable ones, or those with the smallest keys. */
 static void draw_features(grower *s, int32_t id, uint8_t *drawn)
 {
@@ -518,8 +510,8 @@ static void draw_features(grower *s, int32_t id, uint8_t *drawn)
     if (wanted >= n_usable)
         return;
     for (int32_t j = 0; j < f; j++)
-        s->keys[j] = hash(s->params->seed ^ 0xA5A5A5A5A5A5A5A5u,
-                          (uint64_t)id * (uint64_t)f + (uint64_t)j);
+        s->keys[j] = bl_hash(s->params->seed ^ 0xA5A5A5A5A5A5A5A5u,
+                             (uint64_t)id * (uint64_t)f + (uint64_t)j, 0);
     for (; n_usable > wanted; n_usable--) {    /* drop the greatest key, highest j */
         int32_t worst = -1;
         for (int32_t j = 0; j < f; j++)
@@ -612,9 +604,7 @@ static void search(grower *s, const int32_t *ids, int count)
 
 static double real_weight(const grower *s, const bl_cell *total)
 {
-    uint64_t w = total->hw;
-    if (s->format.has_hessian)
-        w &= ((uint64_t)1 << s->format.w_bits) - 1;
+    uint64_t w = bl_weight_lane(total->hw, &s->format);
     return (double)(int64_t)w * (1.0 / s->format.w_scale);
 }
 

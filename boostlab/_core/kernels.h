@@ -15,6 +15,8 @@ typedef struct {
     int dither_g, dither_h;
 } bl_format;
 
+enum { BL_WALK_ROWS = 64 };     /* rows that are walked down the trees together */
+
 /* What the format of a tree depends on. */
 typedef struct {
     double max_g, max_h, max_w, sum_gg;
@@ -42,6 +44,21 @@ static inline bl_cell bl_widen(int64_t word, const bl_format *format)
         cell.hw = low;
     }
     return cell;
+}
+
+/* The lane of the weight in the second word of a cell, or of a sum of cells. */
+static inline uint64_t bl_weight_lane(uint64_t hw, const bl_format *format)
+{
+    return format->has_hessian ? hw & (((uint64_t)1 << format->w_bits) - 1) : hw;
+}
+
+/* Random bits by counter: of the dither of a row and lane, of the features drawn. */
+static inline uint64_t bl_hash(uint64_t seed, uint64_t row, uint64_t lane)
+{
+    uint64_t x = seed + 0x9E3779B97F4A7C15u * (2 * row + lane + 1);
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
 }
 
 typedef struct {
@@ -109,7 +126,7 @@ struct bl_kernels {
     void (*best_split)(const bl_cell *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const bl_cell *total, bl_split *best);
 
-    /* Leaf of n <= 64 rows of x, row-major, after `depth` steps from the root. */
+    /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the root. */
     void (*walk)(const bl_node *nodes, int32_t depth, const double *x,
                  int64_t n_features, int64_t n, int32_t *at);
 };

@@ -106,7 +106,7 @@ static void walk_rows(const walk_job *job, int64_t first, int64_t n, const doubl
     const bl_forest *forest = job->forest;
     const bl_kernels *kernels = bl_cpu();
     int64_t n_rows = job->x->n_rows;
-    int32_t at[64];
+    int32_t at[BL_WALK_ROWS];
     for (int64_t t = 0; t < forest->n_trees; t++) {
         int64_t start = forest->starts[t];
         const double *values = forest->values + start;
@@ -128,8 +128,8 @@ static void walk_task(void *context, int64_t task, int thread)
     double *x = (double *)(job->scratch + thread * job->stride);
     int64_t n_rows = job->x->n_rows;
     for (int64_t block = 0; block < BLOCKS_PER_TASK; block++) {
-        int64_t first = (task * BLOCKS_PER_TASK + block) * 64;
-        int64_t n = n_rows - first < 64 ? n_rows - first : 64;
+        int64_t first = (task * BLOCKS_PER_TASK + block) * BL_WALK_ROWS;
+        int64_t n = n_rows - first < BL_WALK_ROWS ? n_rows - first : BL_WALK_ROWS;
         if (n <= 0)
             break;
         copy_rows(job->x, first, n, x);
@@ -141,10 +141,10 @@ static int walk(const bl_forest *forest, const bl_matrix *x, double *raw, int32_
                 int n_threads)
 {
     walk_job job = {.forest = forest, .x = x, .raw = raw, .ids = ids};
-    int64_t n_tasks = ceiling(x->n_rows, 64 * BLOCKS_PER_TASK);
+    int64_t n_tasks = ceiling(x->n_rows, BL_WALK_ROWS * BLOCKS_PER_TASK);
     n_threads = n_threads < 1 ? 1 : n_threads > 256 ? 256 : n_threads;
     n_threads = n_tasks < n_threads ? (int)n_tasks : n_threads;
-    job.stride = 64 * x->n_features * (int64_t)sizeof(double);
+    job.stride = BL_WALK_ROWS * x->n_features * (int64_t)sizeof(double);
     job.scratch = malloc((size_t)(job.stride * (n_threads ? n_threads : 1)));
     if (!job.scratch)
         return BL_NO_MEMORY;

@@ -1,6 +1,4 @@
-/* Walking trees from raw values, 64 rows at a time. */
-
-enum { BL_WALK_ROWS = 64 };
+/* Walking trees from raw values, BL_WALK_ROWS rows at a time. */
 
 /* All rows take `depth` steps together; leaves step onto themselves. */
 static void bl_walk(const bl_node *nodes, int32_t depth, const double *x,

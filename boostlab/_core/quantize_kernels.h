@@ -25,14 +25,6 @@ static inline int64_t bl_floor(double x)
     return bl_nearest(x) - (nearest > x);
 }
 
-static inline uint64_t bl_hash(uint64_t seed, uint64_t row, uint64_t lane)
-{
-    uint64_t x = seed + 0x9E3779B97F4A7C15u * (2 * row + lane + 1);
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
 static inline double bl_uniform(uint64_t hash)
 {
     return (double)(int64_t)(hash >> 11) * 0x1p-53;

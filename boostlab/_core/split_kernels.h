@@ -14,9 +14,8 @@ static inline bl_real bl_to_real(int64_t g, uint64_t hw, const bl_format *format
     bl_real real;
     real.g = (double)g * (1.0 / format->g_scale);
     if (format->has_hessian) {
-        uint64_t mask = ((uint64_t)1 << format->w_bits) - 1;
         real.h = (double)(int64_t)(hw >> format->w_bits) * (1.0 / format->h_scale);
-        real.w = (double)(int64_t)(hw & mask) * (1.0 / format->w_scale);
+        real.w = (double)(int64_t)bl_weight_lane(hw, format) * (1.0 / format->w_scale);
     } else {
         real.h = real.w = (double)(int64_t)hw * (1.0 / format->w_scale);
     }
@@ -119,11 +118,9 @@ static void bl_best_split(const bl_cell *cells, int32_t n_bins, const bl_format 
         bl_gains(left_g, left_hw, n, format, params, total, 0, gains);
     bl_take_best(gains, n, left_g, left_hw, 0, best);
     if (!missing.hw) {
-        uint64_t mask = format->has_hessian
-            ? ((uint64_t)1 << format->w_bits) - 1 : ~(uint64_t)0;
         if (best->bin >= 0) {
-            uint64_t left_w = best->left_hw & mask;
-            best->missing_left = left_w >= (total->hw & mask) - left_w;
+            uint64_t left_w = bl_weight_lane(best->left_hw, format);
+            best->missing_left = left_w >= bl_weight_lane(total->hw, format) - left_w;
         }
         return;
     }

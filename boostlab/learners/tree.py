@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,23 +108,31 @@ class Tree(Piece):
         n_outputs = target.n_outputs
         ids = np.empty((n_outputs, target.table.n_samples), dtype=np.int32)
         seeds = state.rng.integers(0, 2**64, size=n_outputs, dtype=np.uint64)
-        trees = tuple(
-            self._grow(target, binned, output, int(seed), ids[output])
-            for output, seed in enumerate(seeds)
-        )
+        max_leaves, settings = self._settings(target, binned)
+        trees = []
+        for output, seed in enumerate(seeds):
+            nodes = TreeArrays.empty(2 * max_leaves - 1)
+            hessian = None if target.hessian is None else target.hessian[:, output]
+            n_nodes = _core.grow(
+                binned.columns,
+                binned.tiles,
+                binned.n_bins,
+                target.gradient[:, output],
+                hessian,
+                *settings,
+                int(seed),
+                *nodes.outputs(),
+                ids[output],
+                binned.workspace,
+                n_threads(),
+            )
+            trees.append(nodes.head(n_nodes))
         borders = target.table.fitted(view)
-        hypothesis = Trees(trees, target.table.n_features, view, borders)
+        hypothesis = Trees(tuple(trees), target.table.n_features, view, borders)
         return hypothesis, Cells(ids, hypothesis.cell_values)
 
-    def _grow(
-        self,
-        target: Target,
-        binned: BinnedTable,
-        output: int,
-        seed: int,
-        ids: NDArray[np.int32],
-    ) -> TreeArrays:
-        """Grow the tree of one output and write the leaf of every row to `ids`."""
+    def _settings(self, target: Target, binned: BinnedTable) -> tuple[int, Any]:
+        """Return the most leaves, and what the core takes for every output alike."""
         n_features = target.table.n_features
         usable = n_features if target.features is None else len(target.features)
         total_weight = float(target.weight.sum())
@@ -131,14 +141,8 @@ class Tree(Piece):
             small = total_weight < SMALL_TABLE
             min_weight = min(5.0, total_weight / 10) if small else 20.0
         max_leaves = self._most_leaves(target, total_weight, float(min_weight))
-        arrays = TreeArrays.empty(2 * max_leaves - 1)
         unweighted = bool((target.weight == 1.0).all())
-        n_nodes = _core.grow(
-            binned.columns,
-            binned.tiles,
-            binned.n_bins,
-            target.gradient[:, output],
-            None if target.hessian is None else target.hessian[:, output],
+        return max_leaves, (
             None if unweighted else target.weight,
             None if target.rows is None else target.rows.astype(np.int32),
             _mask(target.features, n_features),
@@ -151,13 +155,7 @@ class Tree(Piece):
             self.l2_regularization,
             self.growth == "depth",
             max(1, int(self.max_features * usable)),
-            seed,
-            *arrays.outputs(),
-            ids,
-            binned.workspace,
-            n_threads(),
         )
-        return arrays.head(n_nodes)
 
     def _most_leaves(self, target: Target, weight: float, min_weight: float) -> int:
         """Return how many leaves the tree can have at most."""
