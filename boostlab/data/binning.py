@@ -94,10 +94,14 @@ class Bins:
     values, and depend on the summed weight of each distinct value alone; so a row of
     weight 2 is the same as two rows, unless rows are sampled.
 
+    A feature of category codes has the border c + 0.5 after every code c up to the
+    largest: the bin is the code, whatever `max_bins` is. A larger code, which only
+    other rows can hold, falls into one bin more.
+
     Parameters
     ----------
     max_bins : int, default=255
-        Most value bins of a feature, 2 to 255; missing values have one more.
+        Most value bins of a numeric feature, 2 to 255; missing values have one more.
     subsample : int, default=200_000
         Most rows that quantiles are computed from. If there are more, they are drawn
         without replacement by the table's seed, the same rows for all features.
@@ -121,22 +125,38 @@ class Bins:
                 raise ValueError(f"{name} is {value}; give an integer {allowed}.")
 
     def fit(self, table: Table) -> Borders:
-        """Return the borders for the features of `table`."""
+        """Return the borders for the features of `table`.
+
+        Raises
+        ------
+        ValueError
+            If a categorical feature holds anything but whole numbers from 0 to 254.
+        """
         rows = _sampled_rows(table, self.subsample)
         mass = _masses(table.weight if rows is None else _taken(table.weight, rows))
 
         def borders_of(first: int) -> list[NDArray[np.float64] | None]:
             block = table.numeric[:, first : first + _BLOCK]
-            exact = [_distinct(column, self.max_bins) for column in block.T]
+            coded = table.categorical[first : first + _BLOCK]
+            exact = [
+                _distinct(column, MAX_BINS if codes else self.max_bins)
+                for column, codes in zip(block.T, coded, strict=True)
+            ]
             sample = block.T
             if rows is not None and any(values is None for values in exact):
                 sample = _sampled_columns(block, rows)
-            return [
-                quantile_borders(*_summed(column, mass), self.max_bins)
-                if values is None
-                else _between(values)
-                for values, column in zip(exact, sample, strict=True)
-            ]
+            found = []
+            for j, (values, column) in enumerate(zip(exact, sample, strict=True)):
+                if coded[j]:
+                    name = table.feature_names[first + j]
+                    found.append(_code_borders(values, name))
+                elif values is None:
+                    found.append(
+                        quantile_borders(*_summed(column, mass), self.max_bins)
+                    )
+                else:
+                    found.append(_between(values))
+            return found
 
         starts = range(0, table.n_features, _BLOCK)
         found = [
@@ -276,6 +296,22 @@ def _distinct(
 def _between(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return the borders between all values; None if there are no values."""
     return midpoints(values[:-1], values[1:]) if len(values) else None
+
+
+def _code_borders(
+    codes: NDArray[np.float64] | None, name: str
+) -> NDArray[np.float64] | None:
+    """Return the borders after every code up to the largest; None without codes."""
+    if codes is None or not all(
+        0 <= code < MAX_BINS and code == int(code) for code in codes
+    ):
+        raise ValueError(
+            f"The categorical feature {name} holds values that are not whole numbers "
+            f"from 0 to {MAX_BINS - 1}; encode its categories, or make it numeric."
+        )
+    if not len(codes):
+        return None
+    return np.arange(min(int(codes[-1]) + 1, MAX_BINS - 1)) + 0.5
 
 
 def _masses(weight: NDArray[np.float64] | None) -> NDArray[np.int64] | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
 from boostlab.data.columns import Column, Input, Numbers, read
-from boostlab.data.levels import Categories, plain
+from boostlab.data.levels import MAX_CATEGORIES, Categories, plain
 from boostlab.registry import register
 
 ORDERS = ("frequency", "value")
@@ -55,6 +55,9 @@ class TableEncoder:
         feature is numeric.
     categorical_ : ndarray of bool, shape (n_features_in_,)
         Which features are categories.
+    nominal_ : ndarray of bool, shape (n_features_in_,)
+        Which of them are sets without an order of their own, of at most 254 members:
+        the features that :class:`Table` takes as categorical.
     """
 
     def __init__(
@@ -154,12 +157,13 @@ class TableEncoder:
         numeric: Numbers,
         weight: NDArray[np.float64],
         target: NDArray[np.float64],
+        pool_rare: bool = True,
     ) -> dict[int, NDArray[np.float64]]:
         """Number categories by their mean target, where the data declare no order.
 
         A tree that splits numbers then separates the categories with high targets
-        from those with low ones, and rare categories, which share a number, cannot be
-        learnt by heart.
+        from those with low ones, and rare categories, where they share a number,
+        cannot be learnt by heart.
 
         Parameters
         ----------
@@ -169,6 +173,9 @@ class TableEncoder:
             Positive sample weights.
         target : ndarray of shape (n, T)
             Numbers, or the indicators of T classes.
+        pool_rare : bool, default=True
+            Whether rare categories share a number; a learner that splits on sets of
+            categories is better served without.
 
         Returns
         -------
@@ -179,7 +186,7 @@ class TableEncoder:
         for j, known in enumerate(self._categories):
             if known is not None and not known.ordered and len(known.values):
                 self._categories[j], new_codes[j] = known.by_target(
-                    numeric[:, j], weight, target
+                    numeric[:, j], weight, target, pool_rare
                 )
         return new_codes
 
@@ -192,6 +199,16 @@ class TableEncoder:
     def categorical_(self) -> NDArray[np.bool_]:
         """Which features are categories."""
         return np.array([c is not None for c in self._categories])
+
+    @property
+    def nominal_(self) -> NDArray[np.bool_]:
+        """Which features are categories without an order of their own."""
+        return np.array(
+            [
+                c is not None and not c.ordered and len(c.values) <= MAX_CATEGORIES
+                for c in self._categories
+            ]
+        )
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return the fitted encoder as plain data."""

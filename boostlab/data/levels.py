@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 BOOLEAN, NUMBER, TEXT = range(3)
 SMOOTHING = RARE = 10.0
 """Weight that draws a category's mean to that of all, and that makes it count."""
+MAX_CATEGORIES = 254
+"""Most categories of a feature that keep a bin each."""
 KIND_NAMES = ("booleans", "numbers", "strings")
 
 Key = tuple[int, Any]
@@ -178,6 +180,7 @@ class Categories:
         column: NDArray[np.floating[Any]],
         weight: NDArray[np.float64],
         target: NDArray[np.float64],
+        pool_rare: bool = True,
     ) -> tuple[Categories, NDArray[np.float64]]:
         """Return the same categories in the order of their mean target.
 
@@ -185,7 +188,8 @@ class Categories:
         target columns, the indicators of classes, are projected on the direction in
         which the weighted means differ most (Coppersmith, Hong & Hosking, 1999).
         Categories of little weight tell more of their few rows than of themselves:
-        those below `RARE`, or a fiftieth of the total if that is less, share a code.
+        those below `RARE`, or a fiftieth of the total if that is less, share a code
+        where `pool_rare` asks for it.
 
         Parameters
         ----------
@@ -195,6 +199,8 @@ class Categories:
             Sample weights.
         target : ndarray of shape (n, T)
             What the means are of.
+        pool_rare : bool, default=True
+            Whether rare categories share a code.
 
         Returns
         -------
@@ -218,8 +224,9 @@ class Categories:
         )
         occurs = np.flatnonzero(sums[:, 0] > 0)
         group = occurs.copy()
-        rare = sums[occurs, 0] < min(RARE, weight.sum() / 50)
-        group[rare] = occurs[np.argmax(rare)]
+        if pool_rare:
+            rare = sums[occurs, 0] < min(RARE, weight.sum() / 50)
+            group[rare] = occurs[np.argmax(rare)]
         members, group = np.unique(group, return_inverse=True)
         pooled = np.zeros((len(members), sums.shape[1]))
         np.add.at(pooled, group, sums[occurs])

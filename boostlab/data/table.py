@@ -37,6 +37,9 @@ class Table:
     seed : int or sequence of int, default=0
         Seed of what is random in fitting a view, such as the rows that bin borders
         are estimated from; any entropy that :func:`numpy.random.default_rng` takes.
+    categorical : array-like of bool, shape (n_features,), optional
+        Which features hold category codes: whole numbers from 0 to 254 that are bins
+        as they are. By default those of the reference, or none.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Table:
         weight: ArrayLike | None = None,
         reference: Table | None = None,
         seed: int | Sequence[int] = 0,
+        categorical: ArrayLike | None = None,
     ) -> None:
         self.numeric = _checked_numeric(numeric)
         self.weight = _checked_weight(weight, self.n_samples)
@@ -63,6 +67,14 @@ class Table:
             raise ValueError(
                 f"The table has {self.n_features} features and its reference table "
                 f"{reference.n_features}; give both the same features."
+            )
+        if categorical is None and reference is not None:
+            categorical = reference.categorical
+        self.categorical = _checked_categorical(categorical, self.n_features)
+        if reference is not None and (reference.categorical != self.categorical).any():
+            raise ValueError(
+                "The table and its reference differ in which features are categorical; "
+                "leave categorical out to take that of the reference."
             )
         self._fitted: dict[View, Any] = {}
         self._views: dict[View, Any] = {}
@@ -128,6 +140,7 @@ class Table:
             None if self.weight is None else self.weight[rows],
             self.reference if reference is None else reference,
             self.seed,
+            self.categorical,
         )
 
 
@@ -186,6 +199,23 @@ def _checked_weight(
             "leave out the rows of weight zero."
         )
     return weight
+
+
+def _checked_categorical(
+    categorical: ArrayLike | None, n_features: int
+) -> NDArray[np.bool_]:
+    """Return the mask of categorical features, read-only."""
+    if categorical is None:
+        mask = np.zeros(n_features, dtype=bool)
+    else:
+        mask = np.array(categorical)
+        if mask.dtype != bool or mask.shape != (n_features,):
+            raise ValueError(
+                f"categorical has shape {mask.shape} and type {mask.dtype}; give one "
+                f"boolean for each of the {n_features} features."
+            )
+    mask.setflags(write=False)
+    return mask
 
 
 def _checked_names(names: Sequence[str] | None, n_features: int) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from boostlab.data.table import Table
 from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
-from boostlab.estimators.pieces import allows_missing, partitions, piece
+from boostlab.estimators.pieces import allows_missing, partitions, piece, splits_sets
 from boostlab.estimators.rows import Rows, check_weight, hold_out
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
@@ -235,7 +235,10 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             )
         if reset:  # only now is it known which rows may be learnt from
             codes = self.encoder_.order_by_target(
-                rows.numeric, rows.weight, self._order_target(rows)
+                rows.numeric,
+                rows.weight,
+                self._order_target(rows),
+                pool_rare=not splits_sets(self.learner),
             )
             rows, held_out = (
                 part and replace(part, numeric=recode(part.numeric, codes))
@@ -275,7 +278,13 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         """Return what the loop is given."""
         names = getattr(self, "feature_names_in_", None)
         rows, aside = data.rows, data.held_out
-        table = Table(rows.numeric, names, weight=rows.weight, seed=data.seed)
+        table = Table(
+            rows.numeric,
+            names,
+            weight=rows.weight,
+            seed=data.seed,
+            categorical=self.encoder_.nominal_,
+        )
         validation = None
         if aside is not None:
             held_out = Table(
@@ -337,7 +346,11 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         numeric = self.encoder_.transform(X)
         check_finite(self, numeric)
-        return Table(numeric, getattr(self, "feature_names_in_", None))
+        return Table(
+            numeric,
+            getattr(self, "feature_names_in_", None),
+            categorical=self.encoder_.nominal_,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to a file that :func:`boostlab.load` reads.

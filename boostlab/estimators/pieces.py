@@ -143,6 +143,20 @@ def partitions(learner: Any) -> bool:
     return getattr(learner, "partitions", isinstance(learner, Tree))
 
 
+def splits_sets(learner: Any) -> bool:
+    """Return whether a learner, or what stands for one, splits on sets of categories.
+
+    Such a learner weighs rare categories by itself, and wants every one of them.
+    """
+    if learner is None or isinstance(learner, str):
+        return learner in (None, "tree") and getattr(Tree, "splits_sets", False)
+    if isinstance(learner, list | tuple):
+        return all(splits_sets(each) for each in learner)
+    if isinstance(learner, Mixture):
+        return splits_sets(list(learner.learners))
+    return bool(getattr(learner, "splits_sets", False))
+
+
 def allows_missing(learner: Any) -> bool:
     """Return whether a learner, or what stands for one, takes missing values."""
     if learner is None:

@@ -435,3 +435,56 @@ def test_borders_of_another_table():
     borders = Table(np.eye(3)).fitted(Bins())
     with pytest.raises(ValueError, match="3 features and the table has 2"):
         Bins().apply(borders, Table(np.eye(2)))
+
+
+# ---- category codes ---------------------------------------------------------------
+
+
+def coded(*codes, **parameters):
+    """A table of one categorical feature."""
+    x = np.array(codes, dtype=np.float64).reshape(-1, 1)
+    return Table(x, categorical=[True], **parameters)
+
+
+def test_the_bin_of_a_code_is_the_code():
+    table = coded(3, 0, np.nan, 7, 3)
+    for view in (Bins(), Bins(max_bins=2)):
+        binned = table.view(view)
+        assert binned.columns[0].tolist() == [3, 0, 255, 7, 3]
+        assert binned.borders.tolist() == [c + 0.5 for c in range(8)]
+        assert binned.n_bins.tolist() == [9]
+        other = coded(5, 8, 9, 200, np.nan, reference=table).view(view)
+        assert other.columns[0].tolist() == [5, 8, 8, 8, 255]
+
+
+def test_as_many_codes_as_bins():
+    everything = coded(*range(255)).view(Bins())
+    assert everything.columns[0].tolist() == list(range(255))
+    assert everything.n_bins[0] == 255
+    assert coded(254).view(Bins()).columns[0, 0] == 254
+    assert coded(253).view(Bins()).n_bins[0] == 255
+    assert coded(np.nan).view(Bins()).n_bins[0] == 0
+    assert coded(-0.0).view(Bins()).columns[0, 0] == 0
+
+
+def test_rare_codes_count_whatever_is_sampled():
+    codes = np.zeros(5000)
+    codes[1234] = 200
+    binned = coded(*codes).view(Bins(subsample=10))
+    np.testing.assert_array_equal(binned.columns[0], codes)
+
+
+@pytest.mark.parametrize("wrong", [-1, 0.5, 255, 1e300, INF, -INF])
+def test_codes_are_whole_numbers_of_one_byte(wrong):
+    with pytest.raises(ValueError, match=r"categorical feature x0 .* from 0 to 254"):
+        coded(0, wrong).view(Bins())
+    with pytest.raises(ValueError, match="categorical feature x0"):
+        coded(*range(300)).view(Bins())
+
+
+def test_other_features_of_the_table_stay_numeric():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.integers(0, 9, 400), rng.standard_normal(400)] * 6)
+    both = Table(x, categorical=[True, False] * 6).view(Bins(max_bins=50))
+    numeric = Table(x).view(Bins(max_bins=50))
+    np.testing.assert_array_equal(both.columns, numeric.columns)

@@ -155,3 +155,33 @@ def test_other_arguments_that_do_not_fit():
         Table(matrix()).take([0.5])
     with pytest.raises(IndexError):
         Table(matrix()).take([6])
+
+
+# ---- categorical features ---------------------------------------------------------
+
+
+def test_the_mask_of_categorical_features():
+    table = Table(matrix())
+    assert table.categorical.dtype == bool
+    assert table.categorical.tolist() == [False] * 3
+    mask = np.array([True, False, True])
+    table = Table(matrix(), categorical=mask)
+    mask[:] = False
+    assert table.categorical.tolist() == [True, False, True]
+    assert not table.categorical.flags.writeable
+    assert table.take([1, 0]).categorical.tolist() == [True, False, True]
+    assert pickle.loads(pickle.dumps(table)).categorical.tolist() == [True, False, True]
+    other = Table(matrix(2), reference=table)
+    assert other.categorical.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("mask", [[1, 0, 1], [True, False], True, [[True] * 3]])
+def test_a_mask_is_one_boolean_a_feature(mask):
+    with pytest.raises(ValueError, match="one boolean for each of the 3 features"):
+        Table(matrix(), categorical=mask)
+
+
+def test_table_and_reference_have_the_same_categorical_features():
+    reference = Table(matrix(), categorical=[True, False, False])
+    with pytest.raises(ValueError, match="leave categorical out"):
+        Table(matrix(), reference=reference, categorical=[False] * 3)

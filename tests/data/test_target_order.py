@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
+from boostlab.data import Bins
 from boostlab.data.frames import TableEncoder, recode
 from boostlab.data.levels import RARE, SMOOTHING, Categories
 
@@ -51,6 +52,15 @@ def test_rare_categories_share_a_code():
     weight[600] = RARE
     kept = order(codes, target, weight)[1]
     assert np.sum(kept[2:22] == kept[2]) == 1
+
+
+def test_rare_categories_can_be_kept_apart():
+    known = Categories(tuple(f"c{i}" for i in range(30)))
+    codes = np.concatenate([np.repeat([0.0], 300), np.arange(1.0, 30)])
+    target = np.concatenate([np.zeros(300), np.arange(29.0)])[:, None]
+    ordered, new_code = known.by_target(codes, np.ones(329), target, pool_rare=False)
+    assert ordered.codes == tuple(range(30))
+    assert sorted(new_code[:30]) == list(range(30))
 
 
 def test_small_tables_keep_their_categories():
@@ -137,6 +147,43 @@ def test_held_out_rows_do_not_order():
     model = GradientBoostingRegressor(n_estimators=2, early_stopping=True)
     model.fit(X, y, X_val=X_val, y_val=np.full(50, 9.0))
     assert model.encoder_.categories_ == [("a", "b")]
+
+
+def test_which_features_the_trees_take_as_categorical():
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(
+        {
+            "number": rng.normal(size=600),
+            "few": rng.choice(list("abc"), 600),
+            "grade": pd.Categorical(
+                rng.choice(list("abc"), 600), categories=list("abc"), ordered=True
+            ),
+            "many": [f"n{i % 300}" for i in range(600)],
+            "flag": rng.random(600) < 0.5,
+        }
+    )
+    seen = []
+
+    class Watch:
+        def begin(self, run):
+            seen.append(run.state.table)
+            seen.append(run.state.validation.table)
+
+        def after_round(self, run):
+            return False
+
+        def end(self, run):
+            pass
+
+    model = GradientBoostingRegressor(
+        n_estimators=2, early_stopping=True, callbacks=[Watch()], random_state=0
+    ).fit(X, rng.normal(size=600))
+    expected = [False, True, False, False, False]
+    assert model.encoder_.nominal_.tolist() == expected
+    for table in (*seen, model._table(X)):
+        assert table.categorical.tolist() == expected
+    binned = seen[0].view(Bins())
+    np.testing.assert_array_equal(binned.columns[1], seen[0].numeric[:, 1])
 
 
 def test_sets_of_categories_can_be_separated_at_once():
