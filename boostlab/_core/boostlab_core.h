@@ -131,12 +131,19 @@ typedef struct {
 
 /* A tree as arrays of `capacity` nodes. The children of node i are left[i] and
  * left[i] + 1, both greater than i; a leaf has feature -1 and left -1. x goes left if
- * x <= threshold, or if x is missing and missing_left. */
+ * x <= threshold, or if x is missing and missing_left.
+ *
+ * A node with subset[i] >= 0 splits categories instead: x is a code c = floor(x) that
+ * goes left if bit c of the 256 bits at subsets[4 * subset[i]] is set; codes outside
+ * 0 .. 255 go right. The bin of a categorical feature is its code. `subset` is NULL
+ * where no node does that. */
 typedef struct {
     int32_t *feature, *left;
     double *threshold, *value, *gain, *weight;
     uint8_t *bin, *missing_left;
     int64_t capacity, n_nodes;
+    const int32_t *subset;
+    const uint64_t *subsets;
 } bl_tree;
 
 /* Memory that trees of one table can share, one tree at a time: it saves the system the
@@ -165,23 +172,32 @@ int bl_apply_bins(const bl_tree *tree, const bl_bins *bins, int32_t *ids,
                   int n_threads);
 
 /* Nodes of many trees for prediction from raw values. A leaf has left = itself and
- * threshold NaN-free, so that a step from it stays. */
+ * threshold infinity, so that a step from it stays. */
 typedef struct {
-    double threshold;
+    union {
+        double threshold;
+        int64_t subset;        /* of a categorical split: which of the forest's sets */
+    };
     int32_t left;
-    uint32_t feature;          /* bit 31: missing goes left */
+    uint32_t feature;          /* with BL_MISSING_LEFT and BL_SUBSET */
 } bl_node;
+#define BL_MISSING_LEFT ((uint32_t)1 << 31)
+#define BL_SUBSET ((uint32_t)1 << 30)
+#define BL_FEATURE (BL_SUBSET - 1)
 
 typedef struct {
     const bl_node *nodes;      /* all trees, indices relative to the tree's start */
-    const double *values;      /* one a node */
-    const int64_t *starts;     /* (n_trees + 1) */
-    const int32_t *outputs;    /* output column of each tree */
+    const double *values;      /* `width` a node, tree by tree */
+    const uint64_t *subsets;   /* (n_subsets, 4) */
+    const int64_t *starts;     /* first node of each tree (n_trees + 1) */
+    const int64_t *value_starts;   /* first value of each tree (n_trees + 1) */
+    const int32_t *outputs;    /* first output column of each tree */
+    const int32_t *widths;     /* outputs that a tree adds to, one after another */
     const int32_t *depths;     /* steps from the root to the deepest leaf */
-    int64_t n_trees;
+    int64_t n_trees, n_subsets;
 } bl_forest;
 
-/* Add every tree's value to raw (output-major), in the order of the trees. */
+/* Add every tree's values to raw (output-major), in the order of the trees. */
 int bl_predict(const bl_forest *forest, const bl_matrix *x, double *raw,
                int n_threads);
 

@@ -61,6 +61,12 @@ static inline uint64_t bl_hash(uint64_t seed, uint64_t row, uint64_t lane)
     return x ^ (x >> 31);
 }
 
+/* Whether a code (a bin, or the floor of a raw value) is in a set of 256 bits. */
+static inline int bl_in_subset(const uint64_t *subset, unsigned code)
+{
+    return (int)(subset[code >> 6] >> (code & 63) & 1);
+}
+
 typedef struct {
     double gain;
     int32_t bin;               /* -1: no valid split */
@@ -126,9 +132,10 @@ struct bl_kernels {
     void (*best_split)(const bl_cell *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const bl_cell *total, bl_split *best);
 
-    /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the root. */
-    void (*walk)(const bl_node *nodes, int32_t depth, const double *x,
-                 int64_t n_features, int64_t n, int32_t *at);
+    /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
+     * root; subsets NULL where no node splits categories. */
+    void (*walk)(const bl_node *nodes, const uint64_t *subsets, int32_t depth,
+                 const double *x, int64_t n_features, int64_t n, int32_t *at);
 };
 
 extern const bl_kernels bl_kernels_serial, bl_kernels_avx2, bl_kernels_avx512;

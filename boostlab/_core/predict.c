@@ -21,12 +21,40 @@ typedef struct {
     int64_t stride;
 } bins_job;
 
+/* Partition by a set of codes; the kernel for thresholds is the tier's. */
+static int64_t split_subset(const uint8_t *column, int32_t *rows, int64_t n,
+                            const uint64_t *subset, int missing_left, int32_t *right)
+{
+    int64_t n_left = 0, n_right = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t row = rows[i];
+        uint8_t bin = column[row];
+        int left = bin == BL_MISSING ? missing_left : bl_in_subset(subset, bin);
+        rows[n_left] = row;
+        right[n_right] = row;
+        n_left += left;
+        n_right += !left;
+    }
+    return n_left;
+}
+
+static int64_t split_rows(const bl_tree *tree, int64_t node, const bl_bins *bins,
+                          int32_t *rows, int64_t n, int32_t *right)
+{
+    const uint8_t *column = bins->columns + tree->feature[node] * bins->n_rows;
+    int missing_left = tree->missing_left[node];
+    if (tree->subset && tree->subset[node] >= 0)
+        return split_subset(column, rows, n, tree->subsets + 4 * tree->subset[node],
+                            missing_left, right);
+    return bl_cpu()->partition(column, rows, n, tree->bin[node], missing_left, rows,
+                               right);
+}
+
 /* Carry a block of rows down the whole tree: children come after their parents. */
 static void apply_bins_task(void *context, int64_t task, int thread)
 {
     bins_job *job = context;
     const bl_tree *tree = job->tree;
-    const bl_kernels *kernels = bl_cpu();
     int64_t n_rows = job->bins->n_rows, first = task * APPLY_ROWS;
     int64_t n = n_rows - first < APPLY_ROWS ? n_rows - first : APPLY_ROWS;
     int32_t *order = (int32_t *)(job->scratch + thread * job->stride);
@@ -45,9 +73,7 @@ static void apply_bins_task(void *context, int64_t task, int thread)
             continue;
         }
         if (count > 0) {
-            const uint8_t *column = job->bins->columns + tree->feature[node] * n_rows;
-            n_left = kernels->partition(column, rows, count, tree->bin[node],
-                                        tree->missing_left[node], rows, right);
+            n_left = split_rows(tree, node, job->bins, rows, count, right);
             memcpy(rows + n_left, right, (size_t)(count - n_left) * sizeof *right);
         }
         begin[left] = begin[node];
@@ -101,6 +127,18 @@ static void copy_rows(const bl_matrix *x, int64_t first, int64_t n, double *out)
     }
 }
 
+/* Add the values of the leaves `at` of one tree to n rows of raw. */
+static void add_leaves(const bl_forest *forest, int64_t tree, const int32_t *at,
+                       int64_t n, int64_t n_rows, double *raw)
+{
+    int64_t width = forest->widths[tree];
+    const double *values = forest->values + forest->value_starts[tree];
+    raw += forest->outputs[tree] * n_rows;
+    for (int64_t k = 0; k < width; k++, values++, raw += n_rows)
+        for (int64_t i = 0; i < n; i++)
+            raw[i] += values[at[i] * width];
+}
+
 static void walk_rows(const walk_job *job, int64_t first, int64_t n, const double *x)
 {
     const bl_forest *forest = job->forest;
@@ -109,16 +147,12 @@ static void walk_rows(const walk_job *job, int64_t first, int64_t n, const doubl
     int32_t at[BL_WALK_ROWS];
     for (int64_t t = 0; t < forest->n_trees; t++) {
         int64_t start = forest->starts[t];
-        const double *values = forest->values + start;
-        kernels->walk(forest->nodes + start, forest->depths[t], x,
-                      job->x->n_features, n, at);
-        if (job->raw) {
-            double *raw = job->raw + forest->outputs[t] * n_rows + first;
-            for (int64_t i = 0; i < n; i++)
-                raw[i] += values[at[i]];
-        } else {
+        kernels->walk(forest->nodes + start, forest->n_subsets ? forest->subsets : NULL,
+                      forest->depths[t], x, job->x->n_features, n, at);
+        if (job->raw)
+            add_leaves(forest, t, at, n, n_rows, job->raw + first);
+        else
             memcpy(job->ids + t * n_rows + first, at, (size_t)n * sizeof *at);
-        }
     }
 }
 

@@ -62,6 +62,14 @@ int check_borders(const double *borders, Py_ssize_t n_borders, const int64_t *of
 int check_links(const int32_t *feature, const int32_t *left, int64_t n_nodes,
                 int64_t n_features);
 
+/* Every node has subset -1, or splits by a set that is there. */
+int check_subsets(const int32_t *subset, const int32_t *left, int64_t n_nodes,
+                  int64_t n_subsets);
+
+/* Sets of 256 bits, shape (n, 4); returns 0 on error. */
+int subset_table(buffers *held, PyObject *object, const uint64_t **subsets,
+                 int64_t *n_subsets);
+
 /* Methods of the module, by the file that has them; each ends with an empty entry. */
 extern PyMethodDef py_bins_methods[], py_losses_methods[], py_trees_methods[],
     py_forests_methods[];

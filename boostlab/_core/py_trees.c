@@ -210,17 +210,42 @@ int check_links(const int32_t *feature, const int32_t *left, int64_t n_nodes,
     return !PyErr_Occurred();
 }
 
+int check_subsets(const int32_t *subset, const int32_t *left, int64_t n_nodes,
+                  int64_t n_subsets)
+{
+    for (int64_t i = 0; i < n_nodes; i++) {
+        if (subset[i] < -1 || subset[i] >= n_subsets)
+            return fail("a tree splits by a set of categories that is not there");
+        if (subset[i] >= 0 && left[i] < 0)
+            return fail("a leaf of a tree has a set of categories");
+    }
+    return 1;
+}
+
+int subset_table(buffers *held, PyObject *object, const uint64_t **subsets,
+                 int64_t *n_subsets)
+{
+    Py_ssize_t shape[2] = {-1, 4};
+    Py_buffer *view = acquire(held, object, "subsets", U64, 2, shape, READ);
+    if (!view)
+        return 0;
+    *subsets = view->buf;
+    *n_subsets = view->shape[0];
+    return 1;
+}
+
 static PyObject *core_apply_bins(PyObject *self, PyObject *args)
 {
-    PyObject *columns, *feature, *left, *bin, *missing_left, *ids_out;
+    PyObject *columns, *feature, *left, *bin, *missing_left, *subset, *subsets, *ids_out;
     buffers held = {.count = 0};
     bl_bins bins;
     bl_tree tree = {0};
     int32_t *ids;
+    int64_t n_subsets;
     int n_threads, status = BL_OK, ready = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOi:apply_bins", &columns, &feature, &left, &bin,
-                          &missing_left, &ids_out, &n_threads)
+    if (!PyArg_ParseTuple(args, "OOOOOOOOi:apply_bins", &columns, &feature, &left, &bin,
+                          &missing_left, &subset, &subsets, &ids_out, &n_threads)
         || !check_threads(n_threads))
         return NULL;
     if (binned_table(&held, columns, &bins)
@@ -230,8 +255,11 @@ static PyObject *core_apply_bins(PyObject *self, PyObject *args)
         && (tree.bin = vector(&held, bin, "bin", U8, tree.n_nodes, READ))
         && (tree.missing_left =
                 vector(&held, missing_left, "missing_left", U8, tree.n_nodes, READ))
+        && (tree.subset = vector(&held, subset, "subset", I32, tree.n_nodes, READ))
+        && subset_table(&held, subsets, &tree.subsets, &n_subsets)
         && (ids = vector(&held, ids_out, "ids", I32, bins.n_rows, WRITE))
-        && check_links(tree.feature, tree.left, tree.n_nodes, bins.n_features)) {
+        && check_links(tree.feature, tree.left, tree.n_nodes, bins.n_features)
+        && check_subsets(tree.subset, tree.left, tree.n_nodes, n_subsets)) {
         Py_BEGIN_ALLOW_THREADS
         status = bl_apply_bins(&tree, &bins, ids, n_threads);
         Py_END_ALLOW_THREADS
@@ -249,6 +277,7 @@ PyMethodDef py_trees_methods[] = {
     {"workspace", core_workspace, METH_NOARGS, "workspace() -> capsule"},
     {"grow", core_grow, METH_VARARGS, "grow(...) -> int; see boostlab_core.h"},
     {"apply_bins", core_apply_bins, METH_VARARGS,
-     "apply_bins(columns, feature, left, bin, missing_left, ids, n_threads)"},
+     "apply_bins(columns, feature, left, bin, missing_left, subset, subsets, ids, "
+     "n_threads)"},
     {NULL, NULL, 0, NULL},
 };

@@ -24,7 +24,9 @@ _DTYPES = {
     "weight": np.float64,
     "bin": np.uint8,
     "missing_left": np.uint8,
+    "subset": np.int32,
 }
+_OPTIONAL = ("gain", "weight", "bin", "missing_left", "subset")
 
 
 def check_tree_arrays(
@@ -36,7 +38,9 @@ def check_tree_arrays(
     weight: NDArray[np.float64] | None = None,
     bin: NDArray[np.uint8] | None = None,
     missing_left: NDArray[np.uint8] | None = None,
+    subset: NDArray[np.int32] | None = None,
     *,
+    n_subsets: int = 0,
     n_features: int,
     n_outputs: int,
 ) -> int:
@@ -56,6 +60,10 @@ def check_tree_arrays(
         Reduction of the loss by the split, and sum of sample weights; finite.
     bin, missing_left : ndarray of shape (n_nodes,), uint8, optional
         Bin of the threshold, and whether missing values go left (0 or 1).
+    subset : ndarray of shape (n_nodes,), int32, optional
+        Set of categories that the node splits by; -1 in leaves and numeric splits.
+    n_subsets : int, default=0
+        Number of sets; every entry of `subset` is below it.
     n_features : int
         Features of the table; every split feature is below it.
     n_outputs : int
@@ -82,6 +90,8 @@ def check_tree_arrays(
         weight,
         bin,
         missing_left,
+        subset,
+        n_subsets=np.array([n_subsets]),
         n_features=n_features,
         n_outputs=n_outputs,
     )
@@ -98,7 +108,9 @@ def check_forest_arrays(
     weight: NDArray[np.float64] | None = None,
     bin: NDArray[np.uint8] | None = None,
     missing_left: NDArray[np.uint8] | None = None,
+    subset: NDArray[np.int32] | None = None,
     *,
+    n_subsets: NDArray[np.int64] | None = None,
     n_features: int,
     n_outputs: int,
 ) -> NDArray[np.int32]:
@@ -108,8 +120,10 @@ def check_forest_arrays(
     ----------
     starts : ndarray of shape (n_trees + 1,), int64
         First node of each tree, and the number of all nodes; every tree has a node.
-    feature, left, threshold, value, gain, weight, bin, missing_left
+    feature, left, threshold, value, gain, weight, bin, missing_left, subset
         As for :func:`check_tree_arrays`, for all nodes of all trees.
+    n_subsets : ndarray of shape (n_trees,), int64, optional
+        Number of sets of each tree; None for no sets.
     n_features, n_outputs : int
         Features of the table and columns of `value`.
 
@@ -132,10 +146,13 @@ def check_forest_arrays(
         "weight": weight,
         "bin": bin,
         "missing_left": missing_left,
+        "subset": subset,
     }
     _check_layout(arrays, n_outputs)
     _check_starts(starts, len(feature))
     _check_numbers(arrays, n_features)
+    if subset is not None:
+        _check_subsets(starts, feature, subset, n_subsets)
     return _check_shape(starts, feature, left)
 
 
@@ -146,7 +163,7 @@ def _check_layout(
     feature = arrays["feature"]
     n_nodes = len(feature) if getattr(feature, "ndim", 0) == 1 else -1
     for name, array in arrays.items():
-        if array is None and name in ("gain", "weight", "bin", "missing_left"):
+        if array is None and name in _OPTIONAL:
             continue
         shape = (n_nodes, n_outputs) if name == "value" else (n_nodes,)
         dtype = np.dtype(_DTYPES[name])
@@ -201,6 +218,26 @@ def _check_numbers(
     missing_left = arrays["missing_left"]
     if missing_left is not None and missing_left.max(initial=0) > 1:
         raise ValueError("The tree array 'missing_left' holds more than 0 and 1.")
+
+
+def _check_subsets(
+    starts: NDArray[np.int64],
+    feature: NDArray[np.int32],
+    subset: NDArray[np.int32],
+    n_subsets: NDArray[np.int64] | None,
+) -> None:
+    """Check that only splits name sets, and only those that are there."""
+    n_trees = len(starts) - 1
+    counts = np.zeros(n_trees, np.int64) if n_subsets is None else n_subsets
+    allowed = np.repeat(counts, np.diff(starts))
+    if ((subset < -1) | (subset >= allowed)).any():
+        worst = int(np.argmax((subset < -1) | (subset >= allowed)))
+        raise ValueError(
+            f"Node {worst} splits by the set {subset[worst]} of categories, but its "
+            f"tree has {allowed[worst]} sets."
+        )
+    if ((subset >= 0) & (feature == -1)).any():
+        raise ValueError("A leaf of a tree has a set of categories to split by.")
 
 
 def _check_shape(

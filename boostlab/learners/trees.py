@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,13 @@ from numpy.typing import NDArray
 from boostlab import _core
 from boostlab.contributions import Cells, scaled_cells
 from boostlab.data.binning import Bins, Borders
-from boostlab.learners.tree_check import check_forest_arrays
+from boostlab.learners.tree_arrays import (
+    TreeArrays,
+    joined_subsets,
+    pack_trees,
+    starts_of,
+    unpack_trees,
+)
 from boostlab.parallel import n_threads
 from boostlab.registry import register
 from boostlab.state import Round, State
@@ -22,87 +27,16 @@ if TYPE_CHECKING:
     from boostlab.data.table import Table
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TreeArrays:
-    """The nodes of one tree.
-
-    The children of node ``i`` are ``left[i]`` and ``left[i] + 1``, both after it; a
-    leaf has ``feature`` and ``left`` of -1. A row goes left where its value is at most
-    ``threshold``, or where the value is missing and ``missing_left`` is 1.
-
-    Parameters
-    ----------
-    feature, left : ndarray of shape (n_nodes,), int32
-        Split feature and left child.
-    threshold, gain, weight : ndarray of shape (n_nodes,)
-        Split threshold, decrease of the objective by the split (0 for leaves), and
-        total sample weight.
-    value : ndarray of shape (n_nodes, 1)
-        Value of the leaf, 0 for inner nodes.
-    bin, missing_left : ndarray of shape (n_nodes,), uint8
-        Last bin on the left, and where missing values go.
-    """
-
-    feature: NDArray[np.int32]
-    left: NDArray[np.int32]
-    threshold: NDArray[np.float64]
-    value: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    bin: NDArray[np.uint8]
-    missing_left: NDArray[np.uint8]
-
-    @classmethod
-    def empty(cls, capacity: int) -> TreeArrays:
-        """Return arrays that hold `capacity` nodes, uninitialised."""
-        return cls(
-            feature=np.empty(capacity, np.int32),
-            left=np.empty(capacity, np.int32),
-            threshold=np.empty(capacity),
-            value=np.empty((capacity, 1)),
-            gain=np.empty(capacity),
-            weight=np.empty(capacity),
-            bin=np.empty(capacity, np.uint8),
-            missing_left=np.empty(capacity, np.uint8),
-        )
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes."""
-        return len(self.feature)
-
-    def outputs(self) -> tuple[NDArray[Any], ...]:
-        """Return the arrays as the core fills them, in its order."""
-        return (
-            self.feature,
-            self.left,
-            self.threshold,
-            self.value[:, 0],
-            self.gain,
-            self.weight,
-            self.bin,
-            self.missing_left,
-        )
-
-    def head(self, n_nodes: int) -> TreeArrays:
-        """Return a copy of the first `n_nodes` nodes."""
-        return TreeArrays(
-            **{name.name: getattr(self, name.name)[:n_nodes].copy() for name in NODE}
-        )
-
-
-NODE = fields(TreeArrays)
-
-
 @register("trees")
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
-    """One round's trees: one an output.
+    """One round's trees: one an output, or one tree for all outputs.
 
     Parameters
     ----------
     trees : tuple of TreeArrays
-        The trees, in the order of the outputs.
+        Trees of one value a leaf, in the order of the outputs; or a single tree whose
+        leaves have a value for each output.
     n_features : int
         Features of the tables they apply to.
     bins : Bins, optional
@@ -128,8 +62,13 @@ class Trees:
 
     @property
     def cell_values(self) -> tuple[NDArray[np.float64], ...]:
-        """Values of the nodes of each tree, shape (n_nodes, 1) each."""
+        """Values of the nodes of each tree, shape (n_nodes, 1) or (n_nodes, K)."""
         return tuple(tree.value for tree in self.trees)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K that the trees add to."""
+        return sum(tree.n_outputs for tree in self.trees)
 
     def contribution(self, state: State) -> Cells:
         """Return the leaf of every row of ``state.table``, with the leaf values."""
@@ -149,6 +88,8 @@ class Trees:
                 tree.left,
                 tree.bin,
                 tree.missing_left,
+                tree.subset,
+                tree.subsets,
                 out,
                 n_threads(),
             )
@@ -185,36 +126,17 @@ class Trees:
         hypotheses: Sequence[Trees],
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return many hypotheses as few arrays, for model files."""
-        trees = [tree for h in hypotheses for tree in h.trees]
-        arrays = {
-            name.name: np.concatenate([getattr(tree, name.name) for tree in trees])
-            for name in NODE
-        }
-        arrays["n_nodes"] = np.array([tree.n_nodes for tree in trees], dtype=np.int64)
-        arrays["n_trees"] = np.array([len(h.trees) for h in hypotheses], dtype=np.int64)
-        return {"n_features": hypotheses[0].n_features}, arrays
+        return {"n_features": hypotheses[0].n_features}, pack_trees(
+            [h.trees for h in hypotheses]
+        )
 
     @staticmethod
     def unpack(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[Trees]:
         """Build what :meth:`pack` packed; anything inconsistent raises ValueError."""
-        wanted = {name.name for name in NODE} | {"n_nodes", "n_trees"}
-        if set(arrays) != wanted:
-            raise ValueError(f"Trees need the arrays {sorted(wanted)}.")
         n_features = data.get("n_features") if isinstance(data, dict) else None
         if type(n_features) is not int or not 1 <= n_features < 2**24:
             raise ValueError(f"Trees cannot have {n_features!r} features.")
-        n_nodes, n_trees = arrays.pop("n_nodes"), arrays.pop("n_trees")
-        starts = _starts(n_nodes, len(arrays["feature"]), "nodes")
-        check_forest_arrays(starts, **arrays, n_features=n_features, n_outputs=1)
-        trees = [
-            TreeArrays(**{name: array[begin:end] for name, array in arrays.items()})
-            for begin, end in pairwise(starts)
-        ]
-        groups = _starts(n_trees, len(trees), "trees")
-        return [
-            Trees(tuple(trees[begin:end]), n_features)
-            for begin, end in pairwise(groups)
-        ]
+        return [Trees(trees, n_features) for trees in unpack_trees(arrays, n_features)]
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return plain data and arrays; see :mod:`boostlab.registry`."""
@@ -229,32 +151,26 @@ class Trees:
         return hypotheses[0]
 
 
-def _starts(counts: NDArray[Any], total: int, what: str) -> NDArray[np.int64]:
-    """Return the offsets of groups of the given sizes."""
-    if counts.dtype != np.int64 or counts.ndim != 1 or (counts < 1).any():
-        raise ValueError(f"The numbers of {what} must be positive 64-bit integers.")
-    if (counts > total).any() or counts.sum() != total:
-        raise ValueError(f"The numbers of {what} do not add up to {total}.")
-    return np.concatenate([[0], np.cumsum(counts)])
-
-
 def _forest(
     hypotheses: Sequence[Trees], values: Sequence[tuple[NDArray[np.float64], ...]]
 ) -> Any:
     """Return the core's packed form of trees with the given node values."""
     trees = [tree for h in hypotheses for tree in h.trees]
-    sizes = [tree.n_nodes for tree in trees]
-    outputs = [range(len(h.trees)) for h in hypotheses]
+    widths = [[tree.n_outputs for tree in h.trees] for h in hypotheses]
+    outputs = [np.cumsum([0, *own[:-1]]) for own in widths]
     return _core.forest(
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        starts_of([tree.n_nodes for tree in trees]),
         np.concatenate([tree.feature for tree in trees]),
         np.concatenate([tree.left for tree in trees]),
         np.concatenate([tree.threshold for tree in trees]),
         np.concatenate([tree.missing_left for tree in trees]),
-        np.concatenate([v[:, 0] for per_tree in values for v in per_tree]),
-        np.concatenate([np.arange(len(o)) for o in outputs]).astype(np.int32),
+        joined_subsets(trees),
+        np.concatenate([tree.subsets for tree in trees]),
+        np.concatenate([v.ravel() for per_tree in values for v in per_tree]),
+        np.concatenate(outputs).astype(np.int32),
+        np.concatenate(widths).astype(np.int32),
         hypotheses[0].n_features,
-        len(outputs[0]),
+        hypotheses[0].n_outputs,
     )
 
 

@@ -34,12 +34,20 @@ def _tree():
     return core_calls.grow(_problem())
 
 
+def _subsets(tree):
+    """The first split by a set, as a tree may have it."""
+    subset = np.full(len(tree.feature), -1, np.int32)
+    subset[0] = 1
+    return {"subset": subset, "subsets": np.full((2, 4), 77, np.uint64)}
+
+
 def _apply_bins():
     tree = _tree()
     columns = _problem().columns
     return {
         "columns": columns, "feature": tree.feature, "left": tree.left,
         "bin": tree.bin, "missing_left": tree.missing_left,
+        **_subsets(tree),
         "ids": np.zeros(columns.shape[1], np.int32), "n_threads": 2,
     }  # fmt: skip
 
@@ -58,8 +66,9 @@ def _forest():
     return {
         "starts": np.array([0, len(tree.feature)]), "feature": tree.feature,
         "left": tree.left, "threshold": tree.threshold,
-        "missing_left": tree.missing_left, "value": tree.value,
-        "outputs": np.zeros(1, np.int32), "n_features": 3, "n_outputs": 1,
+        "missing_left": tree.missing_left, **_subsets(tree), "value": tree.value,
+        "outputs": np.zeros(1, np.int32), "widths": np.ones(1, np.int32),
+        "n_features": 3, "n_outputs": 1,
     }  # fmt: skip
 
 
@@ -117,7 +126,7 @@ STRIDED = {("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "column"
 REAL = STRIDED  # float32 or float64
 ANY_LENGTH = STRIDED | {
     ("distinct", "out"), ("add_cells", "values"), ("grow", "rows"),
-    ("apply_bins", "columns"),
+    ("apply_bins", "columns"), ("apply_bins", "subsets"), ("forest", "subsets"),
 }  # fmt: skip
 
 
@@ -147,7 +156,7 @@ def _other_type(a):
 
 
 def _other_width(a):
-    swap = {"f8": "f4", "f4": "f8", "i4": "i8", "i8": "i4", "u1": "i1"}
+    swap = {"f8": "f4", "f4": "f8", "i4": "i8", "i8": "i4", "u1": "i1", "u8": "i8"}
     return a.astype(swap[a.dtype.str[1:]])
 
 
@@ -179,14 +188,15 @@ def _applies(function, argument, mutation):
     if mutation == "none":
         return key not in OPTIONAL
     if mutation == "gaps":
-        return key not in STRIDED and key != ("forest", "outputs")  # of length 1
+        of_length_one = {("forest", "outputs"), ("forest", "widths")}
+        return key not in STRIDED | of_length_one
     if mutation == "other width":
         return key not in REAL
     if mutation == "read-only":
         return argument in OUTPUTS[function].split()
     if mutation in ("longer", "shorter", "empty"):
-        shorter_values = key == ("add_cells", "values") and mutation != "longer"
-        return key not in ANY_LENGTH or shorter_values
+        needed = {("add_cells", "values"), *(k for k in ANY_LENGTH if "subsets" in k)}
+        return key not in ANY_LENGTH or (key in needed and mutation != "longer")
     return True
 
 
@@ -195,9 +205,10 @@ def _cases():
     shapes = {
         "grow": "columns tiles n_bins gradient hessian weight rows features borders "
         "offsets " + OUTPUTS["grow"],
-        "apply_bins": "columns feature left bin missing_left ids",
+        "apply_bins": "columns feature left bin missing_left subset subsets ids",
         "bin": "X borders offsets columns tiles",
-        "forest": "starts feature left threshold missing_left value outputs",
+        "forest": "starts feature left threshold missing_left subset subsets value "
+        "outputs widths",
         "predict": "X raw",
         "apply": "X ids",
         "distinct": "column out",
@@ -367,6 +378,28 @@ def test_broken_trees(function, change):
     refused(function, change)
 
 
+@pytest.mark.parametrize("function", ["apply_bins", "forest"])
+@pytest.mark.parametrize("value", [2, -2, 2**31 - 1, -(2**31)])
+def test_sets_that_are_not_there(function, value):
+    refused(function, _set("subset", 0, value))
+
+
+@pytest.mark.parametrize("function", ["apply_bins", "forest"])
+def test_a_leaf_with_a_set(function):
+    refused(function, _set("subset", -1, 0))
+
+
+def test_leaves_of_two_values():
+    arguments = _forest()
+    arguments["widths"][0], arguments["n_outputs"] = 2, 3
+    arguments["value"] = np.zeros(2 * len(arguments["feature"]))
+    arguments["outputs"][0] = 1
+    _core.forest(*arguments.values())
+    arguments["outputs"][0] = 2
+    with pytest.raises(ValueError, match="output"):
+        _core.forest(*arguments.values())
+
+
 @pytest.mark.parametrize(
     ("left", "why"),
     [
@@ -381,8 +414,10 @@ def test_graphs_that_are_no_tree(left, why):
     arguments = {
         "starts": np.array([0, n]), "feature": np.zeros(n, np.int32),
         "left": np.array(left, np.int32), "threshold": np.zeros(n),
-        "missing_left": np.zeros(n, np.uint8), "value": np.zeros(n),
-        "outputs": np.zeros(1, np.int32), "n_features": 1, "n_outputs": 1,
+        "missing_left": np.zeros(n, np.uint8), "subset": np.full(n, -1, np.int32),
+        "subsets": np.zeros((0, 4), np.uint64), "value": np.zeros(n),
+        "outputs": np.zeros(1, np.int32), "widths": np.ones(1, np.int32),
+        "n_features": 1, "n_outputs": 1,
     }  # fmt: skip
     with pytest.raises(ValueError, match="tree"):
         _core.forest(*arguments.values())
@@ -394,7 +429,8 @@ def test_graphs_that_are_no_tree(left, why):
         _set("starts", 0, 1), _set("starts", 1, 1), _set("starts", 1, 10**12),
         _set("starts", 1, -1), _set("outputs", 0, 1), _set("outputs", 0, -1),
         _replace("n_features", 0), _replace("n_features", 1), _replace("n_outputs", 0),
-        _replace("n_outputs", -5), _replace("n_features", -5),
+        _replace("n_outputs", -5), _replace("n_features", -5), _set("widths", 0, 0),
+        _set("widths", 0, 2), _set("widths", 0, -1), _set("widths", 0, 2**31 - 1),
     ],
     ids=lambda c: c.__name__,
 )  # fmt: skip
@@ -406,6 +442,7 @@ def test_starts_that_descend():
     arguments = _forest()
     n = len(arguments["feature"])
     arguments["outputs"] = np.zeros(2, np.int32)
+    arguments["widths"] = np.ones(2, np.int32)
     for middle in (-1, 0, n, n + 1):
         arguments["starts"] = np.array([0, middle, n])
         with pytest.raises(ValueError, match="tree"):

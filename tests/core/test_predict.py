@@ -2,6 +2,7 @@
 
 import core_calls
 import grower_oracle as oracle
+import made_trees
 import numpy as np
 import pytest
 import tree_problems
@@ -116,7 +117,9 @@ def test_several_outputs():
 def test_no_tree_at_all():
     packed = core_calls._core.forest(
         np.zeros(1, np.int64),
-        *(np.zeros(0, kind) for kind in ("i4", "i4", "f8", "u1", "f8", "i4")), 2, 1,
+        *(np.zeros(0, kind) for kind in ("i4", "i4", "f8", "u1", "i4")),
+        np.zeros((0, 4), np.uint64),
+        *(np.zeros(0, kind) for kind in ("f8", "i4", "i4")), 2, 1,
     )  # fmt: skip
     assert (core_calls.predict_raw(packed, np.zeros((5, 2))) == 0).all()
     assert core_calls.apply_raw(packed, np.zeros((5, 2)), 0).shape == (0, 5)
@@ -135,3 +138,51 @@ def test_a_forest_outlives_its_arrays():
     for name in ("feature", "left", "threshold", "value"):
         getattr(tree, name)[:] = 0
     assert np.array_equal(core_calls.predict_raw(packed, x), expected)
+
+
+def check_made(trees, x, outputs, n_outputs):
+    """Made trees on every tier, against a walk in Python row by row."""
+    packed = core_calls.forest(trees, x.shape[1], outputs, n_outputs)
+    ids = np.array([made_trees.leaves(tree, x) for tree in trees])
+    expected = np.zeros((len(x), n_outputs), order="F")
+    for tree, leaf, output in zip(trees, ids, outputs, strict=True):
+        expected[:, output : output + tree.n_outputs] += tree.value[leaf]
+    for name in core_calls.present_tiers():
+        with core_calls.tier(name):
+            found = core_calls.apply_raw(packed, x, len(trees), 2)
+            assert np.array_equal(found, ids), name
+            found = core_calls.predict_raw(packed, x, n_outputs, 2)
+            assert np.array_equal(found, expected), name
+
+
+@pytest.mark.parametrize("subsets", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sets_of_categories_and_leaves_of_several_values(subsets, n_outputs, dtype):
+    rng = np.random.default_rng([n_outputs, int(10 * subsets)])
+    trees = [
+        made_trees.make_tree(rng, n_leaves, 4, n_outputs, subsets)
+        for n_leaves in (1, 2, 3, 7, 31, 40)
+    ]
+    x = made_trees.make_rows(rng, 150, 4).astype(dtype)
+    check_made(trees, x, [0] * len(trees), n_outputs)
+
+
+def test_rounds_of_shared_and_of_separate_trees():
+    rng = np.random.default_rng(0)
+    shared = [made_trees.make_tree(rng, 9, 3, 3, 0.3) for _ in range(2)]
+    separate = [made_trees.make_tree(rng, 9, 3, 1, 0.3) for _ in range(3)]
+    x = made_trees.make_rows(rng, 90, 3)
+    check_made([shared[0], *separate, shared[1]], x, [0, 0, 1, 2, 0], 3)
+
+
+@pytest.mark.parametrize("subsets", [0.0, 0.5, 1.0])
+def test_binned_rows_and_sets(tier, subsets):
+    rng = np.random.default_rng(int(10 * subsets))
+    columns = rng.integers(0, 14, (3, 400)).astype(np.uint8)
+    columns[rng.random(columns.shape) < 0.1] = 255
+    columns[rng.random(columns.shape) < 0.1] = 254
+    for n_leaves in (1, 2, 12, 31):
+        tree = made_trees.make_tree(rng, n_leaves, 3, 2, subsets)
+        found = core_calls.apply_bins(tree, columns, 2)
+        assert np.array_equal(found, made_trees.binned_leaves(tree, columns))

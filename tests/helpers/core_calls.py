@@ -136,11 +136,24 @@ def forest(
         joined("left"),
         joined("threshold"),
         joined("missing_left"),
-        joined("value"),
+        *subsets(trees),
+        np.concatenate([tree.value.ravel() for tree in trees]),
         np.array(outputs or [0] * len(trees), np.int32),
+        np.array([tree.value[0].size for tree in trees], np.int32),
         n_features,
         n_outputs,
     )
+
+
+def subsets(trees: list[oracle.Tree]) -> tuple[np.ndarray, np.ndarray]:
+    """Subset of every node, counted through all trees, and the sets themselves."""
+    nodes, sets, first = [], [np.empty((0, 4), np.uint64)], 0
+    for tree in trees:
+        own = getattr(tree, "subset", np.full(len(tree.feature), -1))
+        nodes.append(np.where(own < 0, -1, own + first))
+        sets.append(getattr(tree, "subsets", sets[0]))
+        first += len(sets[-1])
+    return np.concatenate(nodes).astype(np.int32), np.concatenate(sets)
 
 
 def apply_raw(packed: object, x: np.ndarray, n_trees: int, n_threads: int = 1):
@@ -162,7 +175,7 @@ def apply_bins(
 ) -> np.ndarray:
     """Leaf of every binned row, by the C core."""
     ids = np.full(columns.shape[1], -77, np.int32)
-    nodes = (tree.feature, tree.left, tree.bin, tree.missing_left)
+    nodes = (tree.feature, tree.left, tree.bin, tree.missing_left, *subsets([tree]))
     _core.apply_bins(columns, *nodes, ids, n_threads)
     return ids
 
