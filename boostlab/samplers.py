@@ -46,6 +46,37 @@ class RowsAndColumns(Piece):
         return rows, features
 
 
+@register("groups_and_columns")
+class GroupsAndColumns(RowsAndColumns):
+    """A share of the groups, each with all its rows, and a share of the columns.
+
+    For objectives that compare the rows of a group, such as ranking losses: a query
+    is drawn whole or not at all. Every group has the same chance, whatever its size
+    and weight. Without groups it is :class:`RowsAndColumns`.
+
+    Parameters
+    ----------
+    subsample : float, default=1.0
+        Share of the groups, in (0, 1]; at least one group is drawn.
+    max_features : float, default=1.0
+        Share of the columns, in (0, 1]; at least one column is drawn.
+    """
+
+    def __call__(
+        self, state: State
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Return rows and columns, each ascending, or None where all are used."""
+        if state.group is None:
+            return super().__call__(state)
+        groups = _drawn(self.subsample, len(state.group), state.rng)
+        features = _drawn(self.max_features, state.table.n_features, state.rng)
+        if groups is None:
+            return None, features
+        is_drawn = np.zeros(len(state.group), bool)
+        is_drawn[groups] = True
+        return np.flatnonzero(is_drawn[state.group.codes]), features
+
+
 def _drawn(
     share: float, n_items: int, rng: np.random.Generator
 ) -> NDArray[np.intp] | None:

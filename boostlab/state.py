@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from boostlab.boosting import Boosting
     from boostlab.data.table import Table
+    from boostlab.groups import Groups
     from boostlab.protocols import Contribution, Hypothesis, Update
 
 Array = NDArray[np.float64]
@@ -31,12 +32,16 @@ class Problem:
         Positive sample weights.
     validation : Problem, optional
         Held-out rows that early stopping watches.
+    group : Groups, optional
+        Which rows belong together, such as the documents of a query; None where every
+        row stands for itself.
     """
 
     table: Table
     y: Array
     weight: Array
     validation: Problem | None = None
+    group: Groups | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +72,8 @@ class State:
         This round's sample, ascending; None stands for all.
     round : int
         Rounds finished before this one, those of a warm start included.
+    group : Groups or None
+        Which rows belong together; None where every row stands for itself.
     """
 
     table: Table
@@ -80,6 +87,7 @@ class State:
     rows: NDArray[np.intp] | None = None
     features: NDArray[np.intp] | None = None
     round: int = 0
+    group: Groups | None = None
 
     @classmethod
     def at(
@@ -95,6 +103,7 @@ class State:
             raw_prediction=constant(problem.table.n_samples, baseline),
             rng=rng,
             validation=held_out and cls.at(held_out, baseline, rng),
+            group=problem.group,
         )
 
     def parts(self) -> Iterator[State]:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boostlab.data.table import Table
-from boostlab.samplers import RowsAndColumns
+from boostlab.groups import Groups
+from boostlab.samplers import GroupsAndColumns, RowsAndColumns
 from boostlab.state import State
 
 
@@ -73,3 +74,20 @@ def test_rounds_differ_and_seeds_repeat():
 def test_shares_out_of_range_are_refused(parameters, error, message):
     with pytest.raises(error, match=message):
         RowsAndColumns(**parameters).validate()
+
+
+def test_groups_are_drawn_whole():
+    here = state(300)
+    here.group = Groups.of(np.random.default_rng(1).integers(0, 40, 300))
+    rows, features = GroupsAndColumns(0.25, 0.5)(here)
+    assert (np.diff(rows) > 0).all()
+    drawn = np.unique(here.group.codes[rows])
+    assert len(drawn) == 10
+    assert len(rows) == np.isin(here.group.codes, drawn).sum()
+    assert len(features) == 4
+    assert GroupsAndColumns()(here) == (None, None)
+
+
+def test_without_groups_rows_are_drawn():
+    rows = GroupsAndColumns(0.5)(state())[0]
+    np.testing.assert_array_equal(rows, RowsAndColumns(0.5)(state())[0])

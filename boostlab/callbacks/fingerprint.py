@@ -78,6 +78,8 @@ def _rows(state: State) -> Iterator[bytes]:
         yield _bytes(numeric[:, column])
     yield _bytes(state.y)
     yield _bytes(state.weight)
+    if state.group is not None:
+        yield _bytes(state.group.codes)
 
 
 def _bytes(array: np.ndarray) -> bytes:

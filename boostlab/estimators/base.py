@@ -28,7 +28,8 @@ from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
 from boostlab.estimators.pieces import allows_missing, partitions, piece, splits_sets
-from boostlab.estimators.rows import Rows, check_weight, hold_out
+from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
+from boostlab.groups import Groups
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
 from boostlab.parallel import threads
@@ -129,12 +130,12 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         """
         check_parameters(self, self._domains, self._conflicts())
         with threads(self.n_jobs):
-            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+            self._fit(
+                Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val)
+            )
         return self
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any, val: tuple[Any, Any, Any]
-    ) -> None:
+    def _fit(self, given: Given, val: Given) -> None:
         previous = self._previous()
         if previous is None:
             for name in ("ensemble_", "objective_", "classes_", "all_rounds_"):
@@ -143,13 +144,13 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         else:
             rng = generator_from(self.generator_state_["start"])
         start = generator_state(rng)
-        data = self._prepare(X, y, sample_weight, val, rng, previous is None)
+        data = self._prepare(given, val, rng, previous is None)
         if self._is_constant():
             self._store(Ensemble(np.zeros(1), AddToPrediction()), {}, start, rng)
             return
         self.objective_ = self._make_objective()
         self._check_continues(previous, data)
-        outside = self._public_callbacks(X, y, sample_weight)
+        outside = self._public_callbacks(given)
         monitors = FitMonitors(
             self, data.stops_early, self._watched_loss(data), previous, outside
         )
@@ -204,26 +205,23 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             )
 
     def _prepare(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        val: tuple[Any, Any, Any],
-        rng: np.random.Generator,
-        reset: bool,
+        self, given: Given, val: Given, rng: np.random.Generator, reset: bool
     ) -> _Data:
         """Encode the rows and hold some out."""
-        given = val[0] is not None
-        if given != (val[1] is not None) or (val[2] is not None and not given):
+        has_val = val.X is not None
+        if has_val != (val.y is not None) or (val.metadata and not has_val):
             raise ValueError(
                 "X_val and y_val belong together; give both, or neither of X_val, "
                 "y_val and sample_weight_val."
             )
-        rows, held_out = self._rows(X, y, sample_weight, "", reset), None
-        auto = given or len(rows.y) > AUTO_STOPPING_ABOVE
-        stops_early = auto if self.early_stopping == "auto" else self.early_stopping
+        rows, held_out = self._rows(given, "", reset), None
+        stops_early = self.early_stopping
+        if stops_early == "auto":
+            stops_early = has_val or (
+                len(rows.y) > AUTO_STOPPING_ABOVE and rows.can_be_parted
+            )
         split_seed, seed = (int(number) for number in rng.integers(2**63, size=2))
-        if stops_early and not given and self.validation_fraction is not None:
+        if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)
             aside = hold_out(rows, fraction, split_seed, hasattr(self, "classes_"))
             rows, held_out = rows.take(~aside), rows.take(aside)
@@ -244,16 +242,15 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
                 part and replace(part, numeric=recode(part.numeric, codes))
                 for part in (rows, held_out)
             )
-        if given:
-            held_out = self._rows(*val, "_val", False)
+        if has_val:
+            held_out = self._rows(val, "_val", False)
             if factors is not None:
                 held_out = held_out.reweighted(factors[held_out.y.astype(np.intp)])
         return _Data(rows, held_out, seed, bool(stops_early))
 
-    def _rows(
-        self, X: Any, y: Any, sample_weight: Any, suffix: str, reset: bool
-    ) -> Rows:
+    def _rows(self, given: Given, suffix: str, reset: bool) -> Rows:
         """Return encoded rows; those of weight 0 are gone before anything is learnt."""
+        X, y = given.X, given.y
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
@@ -261,7 +258,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             )
         y = self._check_targets(y, "y" + suffix)
         check_consistent_length(X, y)
-        weight = check_weight(sample_weight, len(y), "sample_weight" + suffix)
+        weight = check_weight(given.sample_weight, len(y), "sample_weight" + suffix)
+        group = self._check_group(given.group, len(y), "group" + suffix)
         if reset:
             self.encoder_ = TableEncoder(owner=type(self).__name__)
             numeric = self.encoder_.fit_transform(X, weight)
@@ -271,8 +269,14 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         counts = weight > 0
         if not counts.all():
             numeric, y, weight = numeric[counts], y[counts], weight[counts]
+            group = None if group is None else group[counts]
         check_finite(self, numeric)
-        return Rows(numeric, self._encode_targets(y, "y" + suffix, reset), weight)
+        y = self._encode_targets(y, "y" + suffix, reset)
+        return Rows(numeric, y, weight, None if group is None else Groups.of(group))
+
+    def _check_group(self, group: Any, n_rows: int, name: str) -> NDArray[Any] | None:
+        """Return the label of each row's group; None where rows are independent."""
+        return None
 
     def _problem(self, data: _Data) -> Problem:
         """Return what the loop is given."""
@@ -290,8 +294,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             held_out = Table(
                 aside.numeric, names, aside.weight, reference=table, seed=data.seed
             )
-            validation = Problem(held_out, aside.y, aside.weight)
-        return Problem(table, rows.y, rows.weight, validation)
+            validation = Problem(held_out, aside.y, aside.weight, group=aside.group)
+        return Problem(table, rows.y, rows.weight, validation, rows.group)
 
     def _watched_loss(self, data: _Data) -> Any:
         """Return the loss that early stopping watches; None for the objective's."""
@@ -314,14 +318,11 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
 
         return loss
 
-    def _public_callbacks(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> list[ScikitLearnCallbacks]:
+    def _public_callbacks(self, given: Given) -> list[ScikitLearnCallbacks]:
         """Return the monitor of scikit-learn's callbacks, where there are such."""
         if not hasattr(self, "set_callbacks"):
             return []
-        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return [ScikitLearnCallbacks(self, X, y, metadata, _fitted)]
+        return [ScikitLearnCallbacks(self, given.X, given.y, given.metadata, _fitted)]
 
     def _raw_prediction(self, X: Any) -> Array:
         """Return the raw prediction, shape (n, K)."""

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.groups import Groups
+
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What a caller of ``fit`` gave of some rows, as it is.
+
+    Parameters
+    ----------
+    X, y, sample_weight, group : array-like or None
+        Features, targets, weights, and the group that each row belongs to.
+    """
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    group: Any = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What goes with features and targets, by name."""
+        also = {"sample_weight": self.sample_weight, "group": self.group}
+        return {name: value for name, value in also.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,19 +48,28 @@ class Rows:
         Targets; class labels are encoded 0 .. K-1.
     weight : ndarray of shape (n,)
         Sample weights.
+    group : Groups, optional
+        Which rows belong together.
     """
 
     numeric: NDArray[Any]
     y: Array
     weight: Array
+    group: Groups | None = None
+
+    @property
+    def can_be_parted(self) -> bool:
+        """Whether there is more than one row, or group, to hold some out of."""
+        return len(self.y if self.group is None else self.group) > 1
 
     def take(self, index: NDArray[Any]) -> Rows:
         """Return the rows at `index`, a mask or positions."""
-        return Rows(self.numeric[index], self.y[index], self.weight[index])
+        group = None if self.group is None else self.group.take(index)
+        return Rows(self.numeric[index], self.y[index], self.weight[index], group)
 
     def reweighted(self, factor: Array) -> Rows:
         """Return the rows with their weights multiplied by `factor`."""
-        return Rows(self.numeric, self.y, self.weight * factor)
+        return replace(self, weight=self.weight * factor)
 
 
 def check_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
@@ -120,7 +153,8 @@ def hold_out(
     Rows are ordered by a hash of the seed and their contents, and are held out from
     the beginning of that order until they have `fraction` of the weight. So equal
     rows are never on both sides, the choice does not depend on the order of the
-    rows, and a row of weight 2 is the same as that row given twice.
+    rows, and a row of weight 2 is the same as that row given twice. Where rows belong
+    together, whole groups take the place of rows: their hash is that of their rows.
 
     Parameters
     ----------
@@ -139,6 +173,8 @@ def hold_out(
         If either side would be empty.
     """
     order_by = _hash(rows, seed)
+    if rows.group is not None:
+        order_by = _mix(_group_sums(rows, order_by))[rows.group.codes]
     held_out = np.zeros(len(rows.y), dtype=bool)
     groups = rows.y if stratify else np.zeros(len(rows.y))
     for group in np.unique(groups):
@@ -150,12 +186,25 @@ def hold_out(
     if not held_out.any():
         held_out = order_by == order_by.min()
     if held_out.all():
+        what = "rows" if rows.group is None else "queries"
+        n_units = len(rows.y) if rows.group is None else len(rows.group)
         raise ValueError(
-            f"validation_fraction={fraction} of n_samples = {len(rows.y)} (equal rows "
-            "counted as one sample) leaves no rows to train on; give X_val and y_val, "
+            f"validation_fraction={fraction} of "
+            f"{'n_samples' if rows.group is None else 'n_queries'} = {n_units} (equal "
+            f"{what} counted as one) leaves no rows to train on; give X_val and y_val, "
             "or set early_stopping=False."
         )
     return held_out
+
+
+def _group_sums(rows: Rows, code: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the sum of the rows' words in each group, modulo 2^64, in no order.
+
+    A row counts as often as its weight is a multiple of the least in its group.
+    """
+    least = rows.group.reduce(np.minimum, rows.weight)[rows.group.codes]
+    times = np.rint(rows.weight / least).astype(np.uint64)
+    return rows.group.reduce(np.add, code * times)
 
 
 def _first_share(

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boostlab.estimators.rows import Rows, check_weight, class_factors, hold_out
+from boostlab.groups import Groups
 
 
 def rows(n, seed=0, n_classes=None, weight=None):
@@ -112,4 +113,50 @@ def test_at_least_one_row_is_held_out():
 def test_equal_rows_cannot_be_split(n):
     data = Rows(np.ones((n, 2)), np.ones(n), np.ones(n))
     with pytest.raises(ValueError, match=rf"n_samples = {n}.*no rows to train on"):
+        hold_out(data, 0.1, seed=0, stratify=False)
+
+
+def queries(n, n_queries, seed=0):
+    data = rows(n, seed)
+    labels = np.random.default_rng(seed + 1).integers(0, n_queries, n)
+    return Rows(data.numeric, data.y, data.weight, Groups.of(labels))
+
+
+def test_groups_are_held_out_whole():
+    data = queries(1000, 100)
+    aside = hold_out(data, 0.2, seed=1, stratify=False)
+    assert 150 < aside.sum() < 250
+    codes = data.group.codes
+    assert not np.intersect1d(codes[aside], codes[~aside]).size
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_neither_the_order_nor_the_names_of_groups_matter(seed):
+    data = queries(200, 30)
+    aside = hold_out(data, 0.3, seed, stratify=False)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(200)
+    renamed = Groups.of(rng.permutation(len(data.group))[data.group.codes[order]])
+    shuffled = Rows(data.numeric[order], data.y[order], np.ones(200), renamed)
+    np.testing.assert_array_equal(hold_out(shuffled, 0.3, seed, False), aside[order])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_group_of_weight_2_is_that_group_given_twice(seed):
+    data = queries(100, 10)
+    heavy = data.group.codes < 4
+    weighted = Rows(data.numeric, data.y, 1.0 + heavy, data.group)
+    again = np.concatenate([np.arange(100), np.flatnonzero(heavy)])
+    labels = data.group.codes[again] + 1000 * (np.arange(len(again)) >= 100)
+    twice = Rows(
+        data.numeric[again], data.y[again], np.ones(len(again)), Groups.of(labels)
+    )
+    aside = hold_out(weighted, 0.3, seed, stratify=False)
+    np.testing.assert_array_equal(hold_out(twice, 0.3, seed, False), aside[again])
+
+
+def test_one_group_cannot_be_split():
+    data = queries(50, 1)
+    assert not data.can_be_parted
+    with pytest.raises(ValueError, match=r"n_queries = 1.*no rows to train on"):
         hold_out(data, 0.1, seed=0, stratify=False)
