@@ -14,6 +14,7 @@ from boostlab import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
 )
+from boostlab.directions import GOSS, MVS
 from boostlab.learners import External, Linear
 from boostlab.learners.tree import Tree
 from boostlab.steps import LineSearch, Shrinkage
@@ -62,6 +63,11 @@ ESTIMATORS = {
     "gradient": BoostingRegressor(
         direction="gradient", learner=Tree(max_leaf_nodes=4), **FAST
     ),
+    # Rates of 1, because a row of weight 2 is drawn otherwise than two of weight 1.
+    "goss": GradientBoostingClassifier(
+        sampling=GOSS(0.5, 0.5), learning_rate=0.5, **FAST
+    ),
+    "mvs": GradientBoostingRegressor(sampling=MVS(1.0), **FAST),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

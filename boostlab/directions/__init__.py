@@ -2,5 +2,6 @@
 
 from boostlab.directions.gradient import Gradient
 from boostlab.directions.newton import Newton
+from boostlab.directions.sampled import GOSS, MVS, Sampled
 
-__all__ = ["Gradient", "Newton"]
+__all__ = ["GOSS", "MVS", "Gradient", "Newton", "Sampled"]

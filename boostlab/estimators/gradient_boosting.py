@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from numpy.random import Generator, RandomState
 
+from boostlab.directions.sampled import RowSampling
 from boostlab.estimators.classification import Classification
 from boostlab.estimators.parameters import Domain, Number, PieceOrName
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
@@ -50,11 +51,17 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         Most bins of a feature, 2 to 255; missing values have one of their own.
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
-        replacement.
+        replacement (but see `sampling`).
     max_features : float, default=1.0
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
+        How each round's rows are drawn. "goss" keeps the 20 % with the largest
+        derivatives and draws 10 % from the others, once 1 / learning_rate rounds are
+        done; "mvs" draws the share `subsample`, rows with larger derivatives more
+        often. See :class:`boostlab.directions.GOSS` and
+        :class:`boostlab.directions.MVS`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -147,6 +154,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -172,6 +180,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction
@@ -235,11 +244,17 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         Most bins of a feature, 2 to 255; missing values have one of their own.
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
-        replacement.
+        replacement (but see `sampling`).
     max_features : float, default=1.0
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
+        How each round's rows are drawn. "goss" keeps the 20 % with the largest
+        derivatives and draws 10 % from the others, once 1 / learning_rate rounds are
+        done; "mvs" draws the share `subsample`, rows with larger derivatives more
+        often. See :class:`boostlab.directions.GOSS` and
+        :class:`boostlab.directions.MVS`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -335,6 +350,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -360,6 +376,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction
