@@ -27,7 +27,12 @@ if TYPE_CHECKING:
         GradientBoostingClassifier,
         GradientBoostingRegressor,
     )
-    from boostlab.persistence import ModelFileError, load, save
+    from boostlab.persistence import (
+        ModelFileError,
+        import_xgboost,
+        load,
+        save,
+    )
 
 try:
     __version__ = version("boostlab")
@@ -40,6 +45,7 @@ __all__ = [
     "GradientBoostingClassifier",
     "GradientBoostingRegressor",
     "ModelFileError",
+    "import_xgboost",
     "load",
     "save",
 ]
@@ -51,6 +57,7 @@ _HOME = {
     "GradientBoostingClassifier": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
+    "import_xgboost": "boostlab.persistence",
     "load": "boostlab.persistence",
     "save": "boostlab.persistence",
 }

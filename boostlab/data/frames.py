@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,44 @@ class TableEncoder:
             f"TableEncoder(order={self.order!r}, handle_unknown="
             f"{self.handle_unknown!r})"
         )
+
+    @classmethod
+    def known(
+        cls,
+        categories: Sequence[Categories | None],
+        feature_names: Sequence[str] | None = None,
+        *,
+        owner: str = "TableEncoder",
+        **params: str,
+    ) -> TableEncoder:
+        """Return an encoder that is fitted already.
+
+        Parameters
+        ----------
+        categories : sequence of Categories or None
+            One a feature; None where it is numeric.
+        feature_names : sequence of str, optional
+            Names of the features, all different.
+        owner : str, default="TableEncoder"
+            Name of the estimator in messages.
+        **params
+            Parameters of the constructor.
+
+        Raises
+        ------
+        ValueError
+            If there are no features, or their names are not so many and distinct.
+        """
+        encoder = cls(owner=owner, **params)
+        encoder.n_features_in_ = len(categories)
+        _require(len(categories) > 0, "number of features")
+        encoder._categories = list(categories)
+        if feature_names is not None:
+            named = all(isinstance(name, str) for name in feature_names)
+            distinct = len(feature_names) == len(categories) == len(set(feature_names))
+            _require(named and distinct, "feature_names")
+            encoder.feature_names_in_ = np.array(feature_names, dtype=object)
+        return encoder
 
     def fit(self, X: Any, weight: ArrayLike | None = None) -> TableEncoder:
         """Learn the features and their categories.

@@ -74,8 +74,16 @@ def plain(value: Any, where: str = "data", depth: int = 1) -> Any:
     )
 
 
-def loads(text: bytes) -> Any:
+def loads(text: bytes, *, not_finite: bool = False) -> Any:
     """Return the value of canonical JSON.
+
+    Parameters
+    ----------
+    text : bytes
+        The JSON, UTF-8.
+    not_finite : bool, default=False
+        Whether the words NaN, Infinity and -Infinity are allowed, which are not in the
+        standard but in files of other libraries.
 
     Raises
     ------
@@ -92,7 +100,7 @@ def loads(text: bytes) -> Any:
         return json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
+            parse_constant=float if not_finite else _refuse_constant,
             parse_int=_integer,
             parse_float=_finite,
         )

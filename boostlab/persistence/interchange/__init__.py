@@ -1,0 +1,9 @@
+"""Models of other libraries: read as ensembles, written in their formats.
+
+Reading needs none of the libraries: XGBoost's JSON and UBJSON and LightGBM's text are
+parsed here, with every size and every link checked before a tree is made of them.
+"""
+
+from boostlab.persistence.interchange.xgboost import import_xgboost
+
+__all__ = ["import_xgboost"]
