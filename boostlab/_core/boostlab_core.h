@@ -47,6 +47,7 @@ enum {
     BL_TILE = 16,            /* features of one tile */
     BL_STRIDE = 264,         /* histogram cells a feature: 256 padded against 4K aliasing */
     BL_SUM_BLOCK = 1024,     /* rows of one block of a float64 sum */
+    BL_MAX_OUTPUTS = 16,     /* outputs of one tree */
     BL_OK = 0,
     BL_NO_MEMORY = -1,
     BL_FULL = -2,            /* more nodes than the output arrays hold */
@@ -129,9 +130,19 @@ typedef struct {
     uint64_t seed;             /* of the dither and of the features drawn */
 } bl_params;
 
-/* A tree as arrays of `capacity` nodes. The children of node i are left[i] and
- * left[i] + 1, both greater than i; a leaf has feature -1 and left -1. x goes left if
- * x <= threshold, or if x is missing and missing_left.
+/* What a tree must fit: derivatives of n_outputs outputs, output-major. */
+typedef struct {
+    const double *gradient;    /* (n_outputs, n_rows) */
+    const double *hessian;     /* the same; NULL where it is the weight */
+    const double *weight;      /* (n_rows,); NULL where all are 1 */
+    const int32_t *rows;       /* ascending sample of n_sampled rows, or NULL */
+    const uint8_t *features;   /* mask of usable features, or NULL */
+    int64_t n_sampled, n_outputs;
+} bl_target;
+
+/* A tree as arrays of `capacity` nodes; `value` has n_outputs numbers a node. The
+ * children of node i are left[i] and left[i] + 1, both greater than i; a leaf has feature
+ * -1 and left -1. x goes left if x <= threshold, or if x is missing and missing_left.
  *
  * A node with subset[i] >= 0 splits categories instead: x is a code c = floor(x) that
  * goes left if bit c of the 256 bits at subsets[4 * subset[i]] is set; codes outside
@@ -152,19 +163,14 @@ typedef struct bl_workspace bl_workspace;
 bl_workspace *bl_workspace_new(void);
 void bl_workspace_free(bl_workspace *workspace);
 
-/* Grow one tree for one output, working in `workspace`.
- * gradient, hessian, weight: float64, one a row; hessian NULL where it is the weight,
- * weight NULL where all are 1. rows: ascending sample of n_sampled rows, or NULL.
- * features: mask of usable features, or NULL. borders, offsets as for bl_bin, to write
- * thresholds. ids (n_rows) receives the leaf of every row, sampled or not.
- * Leaf values are -G / (H + l2) from float64 sums of the unquantised inputs, in a fixed
- * order: the table is cut into pieces of max(8192, 32 * leaves) rows, rounded up to
- * whole blocks; a leaf's rows in one piece are summed in blocks of BL_SUM_BLOCK, each by
- * eight accumulators, and the pieces are added in order. */
-int bl_grow(const bl_bins *bins, const double *gradient, const double *hessian,
-            const double *weight, const int32_t *rows, int64_t n_sampled,
-            const uint8_t *features, const double *borders, const int64_t *offsets,
-            const bl_params *params, bl_tree *tree, int32_t *ids,
+/* Grow one tree for all outputs of the target, at most BL_MAX_OUTPUTS, in `workspace`.
+ * borders, offsets as for bl_bin, to write thresholds. ids (n_rows) receives the leaf of
+ * every row, sampled or not.
+ * A split gains sum_k G_k^2 / (H_k + l2) over the outputs k; leaf values are
+ * -G_k / (H_k + l2), from sums of the unquantised inputs: each is cut into two integers
+ * (bl_exact), whose sums depend on no order, no number of threads, no parts of the rows. */
+int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
+            const int64_t *offsets, const bl_params *params, bl_tree *tree, int32_t *ids,
             bl_workspace *workspace, int n_threads);
 
 /* Write the leaf of every binned row. */

@@ -6,8 +6,9 @@
 
 /* How sums are laid out for one tree; see boostlab_core.h. */
 typedef struct {
-    int wide;                  /* 16-byte words */
+    int wide;                  /* two words an output, not one */
     int has_hessian;
+    int lanes;                 /* outputs, padded to 1, 2, 4, 8 or 16 */
     int g_shift, h_shift;      /* narrow words: lanes of g and h; w is at 0 */
     int w_bits;                /* cells: bits of the w lane, 64 without hessian */
     int64_t block_rows;
@@ -15,7 +16,8 @@ typedef struct {
     int dither_g, dither_h;
 } bl_format;
 
-enum { BL_WALK_ROWS = 64 };     /* rows that are walked down the trees together */
+enum { BL_WALK_ROWS = 64,      /* rows that are walked down the trees together */
+       BL_MAX_LANES = 16 };    /* outputs of one tree's histogram */
 
 /* What the format of a tree depends on. */
 typedef struct {
@@ -24,7 +26,8 @@ typedef struct {
     int fractional;            /* a weight is not a whole number */
 } bl_extent;
 
-/* A cell of a node's histogram, 16-byte aligned. */
+/* The sums of one output in a cell of a histogram. A cell of L lanes is 2 L words: g of
+ * every lane, then h << w_bits | w of every lane. */
 typedef struct {
     int64_t g;
     uint64_t hw;
@@ -67,13 +70,25 @@ static inline int bl_in_subset(const uint64_t *subset, unsigned code)
     return (int)(subset[code >> 6] >> (code & 63) & 1);
 }
 
+/* The seed of one output's dither. */
+static inline uint64_t bl_hash_output(uint64_t seed, int64_t output)
+{
+    return seed + 0xD1B54A32D192ED03u * (uint64_t)output;
+}
+
 typedef struct {
     double gain;
     int32_t bin;               /* -1: no valid split */
     uint8_t missing_left;
-    int64_t left_g;
-    uint64_t left_hw;
 } bl_split;
+
+/* Sums of derivatives that do not depend on their order: x * 2^e is cut into its nearest
+ * integer, of at most 35 bits, and 35 bits of what remains; both are summed exactly. */
+typedef struct {
+    int64_t high, low;
+} bl_exact;
+
+enum { BL_EXACT_BITS = 35 };
 
 typedef void (*bl_derivatives_kernel)(const double *y, const double *raw,
                                       const double *weight, int64_t n, int64_t stride,
@@ -100,37 +115,40 @@ struct bl_kernels {
     void (*extent)(const double *gradient, const double *hessian, const double *weight,
                    const int32_t *rows, int64_t n, bl_extent *extent);
 
-    /* Write the words of n rows to words[row] (two int64 a row where wide). */
+    /* Write the words of n rows for one output: g, or a whole narrow word, to
+     * words[row * stride], and where wide h and w to words[row * stride + lanes]. */
     void (*quantize)(const double *gradient, const double *hessian,
                      const double *weight, const int32_t *rows, int64_t first,
-                     int64_t n, const bl_format *format, uint64_t seed,
+                     int64_t n, const bl_format *format, uint64_t seed, int64_t stride,
                      int64_t *words);
 
-    /* sums[f * BL_STRIDE + bin] += word, for n rows of one tile (row r at
-     * tile + r * BL_TILE); rows NULL: consecutive rows from the tile pointer.
-     * words[i] belongs to the i-th of these rows. */
-    void (*hist_narrow)(const uint8_t *tile, const int32_t *rows, int64_t n,
-                        const int64_t *words, int32_t n_features, int64_t *sums);
-    void (*hist_wide)(const uint8_t *tile, const int32_t *rows, int64_t n,
-                      const int64_t *words, int32_t n_features, bl_cell *cells);
+    /* sums[(f * BL_STRIDE + bin) * width + j] += words[i * width + j], for n rows of
+     * features first .. first + n_features - 1 of one tile (row r at tile + r *
+     * BL_TILE); rows NULL: consecutive rows from the tile pointer. The i-th words
+     * belong to the i-th of these rows; sums begin at feature `first`; width is 1, 2,
+     * 4, 8, 16 or 32. */
+    void (*histogram)(const uint8_t *tile, const int32_t *rows, int64_t n,
+                      const int64_t *words, int width, int32_t n_features,
+                      int64_t *sums);
 
-    /* Widen block sums of one feature into cells, or add them, and clear them. */
-    void (*flush)(int64_t *sums, int32_t n_bins, const bl_format *format, int add,
-                  bl_cell *cells);
+    /* Widen n block sums of one output each into cells, or add them, and clear them.
+     * Cells have `lanes` outputs, and n is a multiple of that. */
+    void (*flush)(int64_t *sums, int64_t n, const bl_format *format, int add,
+                  int64_t *cells);
 
-    /* Blocked sums of g and h (h NULL: w; w NULL: 1) over n <= BL_SUM_BLOCK rows. */
-    void (*sum_block)(const double *gradient, const double *hessian,
-                      const double *weight, const int32_t *rows, int64_t n,
-                      double *sum_g, double *sum_h);
+    /* Add to `sum` n values (rows NULL: consecutive) times `scale`, a power of two that
+     * leaves them within BL_EXACT_BITS bits. */
+    void (*exact_sum)(const double *values, const int32_t *rows, int64_t n,
+                      double scale, bl_exact *sum);
 
     /* Stable partition: rows whose bin goes left to `left`, the others to `right`;
      * returns the number of left rows. `left` may be `rows` itself. */
     int64_t (*partition)(const uint8_t *column, const int32_t *rows, int64_t n,
                          uint8_t bin, int missing_left, int32_t *left, int32_t *right);
 
-    /* Best split of one feature's histogram. */
-    void (*best_split)(const bl_cell *cells, int32_t n_bins, const bl_format *format,
-                       const bl_params *params, const bl_cell *total, bl_split *best);
+    /* Best split of one feature's histogram; total is a cell. */
+    void (*best_split)(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                       const bl_params *params, const int64_t *total, bl_split *best);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

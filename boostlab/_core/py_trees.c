@@ -103,68 +103,132 @@ static PyObject *core_workspace(PyObject *self, PyObject *args)
     return capsule;
 }
 
+/* What PyArg_ParseTuple leaves of the arguments of grow. */
+typedef struct {
+    PyObject *columns, *tiles, *n_bins, *borders, *offsets;
+    PyObject *gradient, *hessian, *weight, *rows, *features;
+    PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
+    PyObject *seed, *ids, *workspace;
+    bl_params params;
+    int n_threads;
+} grow_arguments;
+
+typedef struct {
+    bl_bins bins;
+    bl_target target;
+    bl_tree tree;
+    double *borders;
+    int64_t *offsets;
+    int32_t *ids;
+} grow_input;
+
+static int parse_grow(PyObject *args, grow_arguments *a)
+{
+    bl_params *p = &a->params;
+    return PyArg_ParseTuple(
+        args, "(OOOOO)(OOOOO)(iidddiiO)(OOOOOOOO)OOi:grow", &a->columns, &a->tiles,
+        &a->n_bins, &a->borders, &a->offsets, &a->gradient, &a->hessian, &a->weight,
+        &a->rows, &a->features, &p->max_leaves, &p->max_depth, &p->min_leaf_weight,
+        &p->min_leaf_hessian, &p->l2, &p->depth_wise, &p->n_node_features, &a->seed,
+        &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
+        &a->bin, &a->missing_left, &a->ids, &a->workspace, &a->n_threads);
+}
+
+/* Derivatives of several outputs, one after another. */
+static int output_major(buffers *held, PyObject *object, const char *name,
+                        Py_ssize_t n_rows, Py_ssize_t n_outputs, const double **out,
+                        int64_t *found)
+{
+    Py_ssize_t shape[2] = {n_rows, n_outputs};
+    Py_buffer *view = acquire(held, object, name, F64, 2, shape, FORTRAN);
+    if (!view)
+        return 0;
+    *out = view->buf;
+    *found = view->shape[1];
+    if (*found >= 1 && *found <= BL_MAX_OUTPUTS)
+        return 1;
+    return fail("a tree has between 1 and 16 outputs");
+}
+
+static int grow_target(buffers *held, const grow_arguments *a, const bl_bins *bins,
+                       bl_target *target)
+{
+    if (!output_major(held, a->gradient, "gradient", bins->n_rows, -1, &target->gradient,
+                      &target->n_outputs))
+        return 0;
+    if (a->hessian != Py_None
+        && !output_major(held, a->hessian, "hessian", bins->n_rows, target->n_outputs,
+                         &target->hessian, &target->n_outputs))
+        return 0;
+    if (!optional(held, a->weight, "weight", F64, bins->n_rows, READ,
+                  (void **)&target->weight)
+        || !optional(held, a->rows, "rows", I32, -1, READ, (void **)&target->rows))
+        return 0;
+    if (target->rows
+        && !check_rows(target->rows, target->n_sampled = length_of(held), bins->n_rows))
+        return 0;
+    return optional(held, a->features, "features", U8, bins->n_features, READ,
+                    (void **)&target->features);
+}
+
+static int grow_borders(buffers *held, const grow_arguments *a, grow_input *in)
+{
+    Py_ssize_t n_borders;
+    return (in->borders = vector(held, a->borders, "borders", F64, -1, READ))
+        && (n_borders = length_of(held), 1)
+        && (in->offsets =
+                vector(held, a->offsets, "offsets", I64, in->bins.n_features + 1, READ))
+        && check_borders(in->borders, n_borders, in->offsets, in->bins.n_features)
+        && border_count_matches(&in->bins, in->offsets);
+}
+
+static int grow_tree_arrays(buffers *held, const grow_arguments *a, grow_input *in)
+{
+    bl_tree *tree = &in->tree;
+    if (!(tree->feature = vector(held, a->feature, "feature", I32, -1, WRITE)))
+        return 0;
+    Py_ssize_t n = tree->capacity = length_of(held);
+    if (n < 1)
+        return fail("the output arrays must hold at least one node");
+    Py_ssize_t shape[2] = {n, in->target.n_outputs};
+    Py_buffer *value = acquire(held, a->value, "value", F64, 2, shape, WRITE);
+    tree->value = value ? value->buf : NULL;
+    return value && (tree->left = vector(held, a->left, "left", I32, n, WRITE))
+        && (tree->threshold = vector(held, a->threshold, "threshold", F64, n, WRITE))
+        && (tree->gain = vector(held, a->gain, "gain", F64, n, WRITE))
+        && (tree->weight = vector(held, a->weight_out, "weight_out", F64, n, WRITE))
+        && (tree->bin = vector(held, a->bin, "bin", U8, n, WRITE))
+        && (tree->missing_left =
+                vector(held, a->missing_left, "missing_left", U8, n, WRITE))
+        && (in->ids = vector(held, a->ids, "ids", I32, in->bins.n_rows, WRITE));
+}
+
 static PyObject *core_grow(PyObject *self, PyObject *args)
 {
-    PyObject *columns, *tiles, *n_bins, *gradient, *hessian, *weight, *rows, *features;
-    PyObject *borders, *offsets, *out[8], *ids_out, *capsule;
+    grow_arguments a;
+    grow_input in = {0};
     buffers held = {.count = 0};
     workspace_box *box = NULL;
     bl_workspace *memory = NULL;
-    bl_bins bins;
-    bl_params params;
-    bl_tree tree = {0};
-    double *g, *h, *w, *edges;
-    int32_t *sample, *ids;
-    int64_t *starts;
-    uint8_t *mask;
-    Py_ssize_t n_sampled = 0, n_edges;
-    PyObject *seed;
-    int n_threads, status = BL_OK, ready = 0;
+    int status = BL_OK, ready = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOiidddiiOOOOOOOOOOOi:grow", &columns, &tiles,
-                          &n_bins, &gradient, &hessian, &weight, &rows, &features,
-                          &borders, &offsets, &params.max_leaves, &params.max_depth,
-                          &params.min_leaf_weight, &params.min_leaf_hessian, &params.l2,
-                          &params.depth_wise, &params.n_node_features, &seed, &out[0],
-                          &out[1], &out[2], &out[3], &out[4], &out[5], &out[6], &out[7],
-                          &ids_out, &capsule, &n_threads)
-        || !check_threads(n_threads)
-        || (capsule != Py_None && !(box = PyCapsule_GetPointer(capsule, WORKSPACE))))
+    if (!parse_grow(args, &a) || !check_threads(a.n_threads)
+        || (a.workspace != Py_None
+            && !(box = PyCapsule_GetPointer(a.workspace, WORKSPACE))))
         return NULL;
-    params.seed = PyLong_AsUnsignedLongLong(seed);
+    a.params.seed = PyLong_AsUnsignedLongLong(a.seed);
     if (PyErr_Occurred())
         return NULL;
-    params.max_depth = params.max_depth == -1 ? INT32_MAX : params.max_depth;
-    if (check_params(&params) && grow_bins(&held, columns, tiles, n_bins, &bins)
-        && (g = vector(&held, gradient, "gradient", F64, bins.n_rows, READ))
-        && optional(&held, hessian, "hessian", F64, bins.n_rows, READ, (void **)&h)
-        && optional(&held, weight, "weight", F64, bins.n_rows, READ, (void **)&w)
-        && optional(&held, rows, "rows", I32, -1, READ, (void **)&sample)
-        && (!sample || check_rows(sample, n_sampled = length_of(&held), bins.n_rows))
-        && optional(&held, features, "features", U8, bins.n_features, READ,
-                    (void **)&mask)
-        && (edges = vector(&held, borders, "borders", F64, -1, READ))
-        && (n_edges = length_of(&held), 1)
-        && (starts = vector(&held, offsets, "offsets", I64, bins.n_features + 1, READ))
-        && check_borders(edges, n_edges, starts, bins.n_features)
-        && border_count_matches(&bins, starts)
-        && (tree.feature = vector(&held, out[0], "feature", I32, -1, WRITE))
-        && (tree.capacity = length_of(&held)) > 0
-        && (tree.left = vector(&held, out[1], "left", I32, tree.capacity, WRITE))
-        && (tree.threshold =
-                vector(&held, out[2], "threshold", F64, tree.capacity, WRITE))
-        && (tree.value = vector(&held, out[3], "value", F64, tree.capacity, WRITE))
-        && (tree.gain = vector(&held, out[4], "gain", F64, tree.capacity, WRITE))
-        && (tree.weight = vector(&held, out[5], "weight_out", F64, tree.capacity, WRITE))
-        && (tree.bin = vector(&held, out[6], "bin", U8, tree.capacity, WRITE))
-        && (tree.missing_left =
-                vector(&held, out[7], "missing_left", U8, tree.capacity, WRITE))
-        && (ids = vector(&held, ids_out, "ids", I32, bins.n_rows, WRITE))) {
+    a.params.max_depth = a.params.max_depth == -1 ? INT32_MAX : a.params.max_depth;
+    if (check_params(&a.params)
+        && grow_bins(&held, a.columns, a.tiles, a.n_bins, &in.bins)
+        && grow_target(&held, &a, &in.bins, &in.target) && grow_borders(&held, &a, &in)
+        && grow_tree_arrays(&held, &a, &in)) {
         int shared = box && atomic_exchange(&box->in_use, 1) == 0;
         Py_BEGIN_ALLOW_THREADS
         memory = shared ? box->memory : bl_workspace_new();
-        status = memory ? bl_grow(&bins, g, h, w, sample, n_sampled, mask, edges, starts,
-                                  &params, &tree, ids, memory, n_threads)
+        status = memory ? bl_grow(&in.bins, &in.target, in.borders, in.offsets, &a.params,
+                                  &in.tree, in.ids, memory, a.n_threads)
                         : BL_NO_MEMORY;
         if (shared)
             atomic_store(&box->in_use, 0);
@@ -172,13 +236,11 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
             bl_workspace_free(memory);
         Py_END_ALLOW_THREADS
         ready = 1;
-    } else if (!PyErr_Occurred()) {
-        fail("the output arrays must hold at least one node");
     }
     release(&held);
     if (!ready)
         return NULL;
-    return status == BL_OK ? PyLong_FromLongLong(tree.n_nodes) : status_error(status);
+    return status == BL_OK ? PyLong_FromLongLong(in.tree.n_nodes) : status_error(status);
 }
 
 int check_links(const int32_t *feature, const int32_t *left, int64_t n_nodes,

@@ -43,7 +43,7 @@ static inline __attribute__((always_inline)) void bl_quantize_of(
     const double *restrict gradient, const double *restrict hessian,
     const double *restrict weight, const int32_t *restrict rows, int64_t first,
     int64_t n, const bl_format *restrict format, uint64_t seed, int dither_g,
-    int dither_h, int wide, int64_t *restrict words)
+    int dither_h, int wide, int64_t stride, int64_t *restrict words)
 {
     const double g_scale = format->g_scale, h_scale = format->h_scale;
     const double w_scale = format->w_scale;
@@ -60,33 +60,34 @@ static inline __attribute__((always_inline)) void bl_quantize_of(
             w = w < 1 ? 1 : w;
         }
         if (wide) {
-            words[2 * row] = g;
-            words[2 * row + 1] = (int64_t)((uint64_t)h << w_bits | (uint64_t)w);
+            words[row * stride] = g;
+            words[row * stride + format->lanes] =
+                (int64_t)((uint64_t)h << w_bits | (uint64_t)w);
         } else {
             uint64_t low = (uint64_t)h << h_shift | (uint64_t)w;
-            words[row] = (int64_t)(((uint64_t)g << g_shift) + low);
+            words[row * stride] = (int64_t)(((uint64_t)g << g_shift) + low);
         }
     }
 }
 
-#define BL_QUANTIZE(h, w, r, dither_g, dither_h, wide)                                \
+#define BL_QUANTIZE(h, w, r, dither_g, dither_h, wide, stride)                        \
     bl_quantize_of(gradient, h, w, r, first, n, format, seed, dither_g, dither_h,     \
-                   wide, words)
+                   wide, stride, words)
 
 static void bl_quantize(const double *gradient, const double *hessian,
                         const double *weight, const int32_t *rows, int64_t first,
                         int64_t n, const bl_format *format, uint64_t seed,
-                        int64_t *words)
+                        int64_t stride, int64_t *words)
 {
     int dither_g = format->dither_g, dither_h = format->dither_h;
-    if (!format->wide && hessian && !rows)     /* the hot cases, without branches */
-        BL_QUANTIZE(hessian, NULL, NULL, 1, 1, 0);
-    else if (!format->wide && !hessian && !weight && !rows && !dither_g)
-        BL_QUANTIZE(NULL, NULL, NULL, 0, 0, 0);
+    if (stride == 1 && hessian && !weight && !rows)    /* hot, without branches */
+        BL_QUANTIZE(hessian, NULL, NULL, 1, 1, 0, 1);
+    else if (stride == 1 && !hessian && !weight && !rows && !dither_g)
+        BL_QUANTIZE(NULL, NULL, NULL, 0, 0, 0, 1);
     else if (!format->wide)
-        BL_QUANTIZE(hessian, weight, rows, dither_g, dither_h, 0);
+        BL_QUANTIZE(hessian, weight, rows, dither_g, dither_h, 0, stride);
     else
-        BL_QUANTIZE(hessian, weight, rows, dither_g, dither_h, 1);
+        BL_QUANTIZE(hessian, weight, rows, dither_g, dither_h, 1, stride);
 }
 
 /* ((0+4)+(2+6)) + ((1+5)+(3+7)): the fixed order of every float64 block sum. */
@@ -149,33 +150,26 @@ static void bl_extent_block(const double *gradient, const double *hessian,
         bl_extent_of(gradient, hessian, weight, rows, n, extent);
 }
 
-static inline __attribute__((always_inline)) void bl_sum_block_of(
-    const double *restrict gradient, const double *restrict hessian,
-    const int32_t *restrict rows, int64_t n, double *sum_g, double *sum_h)
+static inline __attribute__((always_inline)) void bl_exact_sum_of(
+    const double *restrict values, const int32_t *restrict rows, int64_t n, double scale,
+    bl_exact *sum)
 {
-    double acc_g[8] = {0}, acc_h[8] = {0};
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) {
-            int64_t row = rows[i + j];
-            acc_g[j] += gradient[row];
-            acc_h[j] += hessian ? hessian[row] : 1.0;
-        }
-    for (int j = 0; i < n; i++, j++) {
-        acc_g[j] += gradient[rows[i]];
-        acc_h[j] += hessian ? hessian[rows[i]] : 1.0;
+    int64_t high = 0, low = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double scaled = values[rows ? rows[i] : i] * scale;
+        double nearest = (scaled + BL_ROUNDER) - BL_ROUNDER;
+        high += bl_nearest(scaled);
+        low += bl_nearest((scaled - nearest) * 0x1p35);
     }
-    *sum_g = bl_fold(acc_g);
-    *sum_h = bl_fold(acc_h);
+    sum->high += high;
+    sum->low += low;
 }
 
-static void bl_sum_block(const double *gradient, const double *hessian,
-                         const double *weight, const int32_t *rows, int64_t n,
-                         double *sum_g, double *sum_h)
+static void bl_exact_sum(const double *values, const int32_t *rows, int64_t n,
+                         double scale, bl_exact *sum)
 {
-    const double *curvature = hessian ? hessian : weight;
-    if (curvature)
-        bl_sum_block_of(gradient, curvature, rows, n, sum_g, sum_h);
+    if (rows)
+        bl_exact_sum_of(values, rows, n, scale, sum);
     else
-        bl_sum_block_of(gradient, NULL, rows, n, sum_g, sum_h);
+        bl_exact_sum_of(values, NULL, n, scale, sum);
 }

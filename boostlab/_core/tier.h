@@ -18,8 +18,8 @@
         .name = tier, .derivatives = bl_derivatives_table,                            \
         .loss_terms = bl_loss_terms_table, .bin_values = bl_bin_values,               \
         .extent = bl_extent_block, .quantize = bl_quantize,                           \
-        .hist_narrow = bl_hist_narrow, .hist_wide = bl_hist_wide, .flush = bl_flush,  \
-        .sum_block = bl_sum_block, .partition = bl_partition,                         \
+        .histogram = bl_histogram, .flush = bl_flush, .exact_sum = bl_exact_sum,      \
+        .partition = bl_partition,                                                    \
         .best_split = bl_best_split, .walk = bl_walk,                                 \
     }
 

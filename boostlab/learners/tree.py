@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from boostlab import _core
 from boostlab.checks import check_number
 from boostlab.contributions import Cells
-from boostlab.data.binning import BinnedTable, Bins
+from boostlab.data.binning import Bins
 from boostlab.learners.trees import TreeArrays, Trees
 from boostlab.parallel import n_threads
 from boostlab.pieces import Piece
@@ -108,20 +108,24 @@ class Tree(Piece):
         n_outputs = target.n_outputs
         ids = np.empty((n_outputs, target.table.n_samples), dtype=np.int32)
         seeds = state.rng.integers(0, 2**64, size=n_outputs, dtype=np.uint64)
-        max_leaves, settings = self._settings(target, binned)
+        sample = _sample(target)
+        max_leaves, limits = self._limits(target)
         trees = []
         for output, seed in enumerate(seeds):
             nodes = TreeArrays.empty(2 * max_leaves - 1)
-            hessian = None if target.hessian is None else target.hessian[:, output]
+            part = slice(output, output + 1)
+            hessian = None if target.hessian is None else target.hessian[:, part]
             n_nodes = _core.grow(
-                binned.columns,
-                binned.tiles,
-                binned.n_bins,
-                target.gradient[:, output],
-                hessian,
-                *settings,
-                int(seed),
-                *nodes.outputs(),
+                (
+                    binned.columns,
+                    binned.tiles,
+                    binned.n_bins,
+                    binned.borders,
+                    binned.offsets,
+                ),
+                (target.gradient[:, part], hessian, *sample),
+                (*limits, int(seed)),
+                nodes.outputs(),
                 ids[output],
                 binned.workspace,
                 n_threads(),
@@ -131,8 +135,8 @@ class Tree(Piece):
         hypothesis = Trees(tuple(trees), target.table.n_features, view, borders)
         return hypothesis, Cells(ids, hypothesis.cell_values)
 
-    def _settings(self, target: Target, binned: BinnedTable) -> tuple[int, Any]:
-        """Return the most leaves, and what the core takes for every output alike."""
+    def _limits(self, target: Target) -> tuple[int, tuple[Any, ...]]:
+        """Return the most leaves, and the core's parameters but for the seed."""
         n_features = target.table.n_features
         usable = n_features if target.features is None else len(target.features)
         total_weight = float(target.weight.sum())
@@ -141,13 +145,7 @@ class Tree(Piece):
             small = total_weight < SMALL_TABLE
             min_weight = min(5.0, total_weight / 10) if small else 20.0
         max_leaves = self._most_leaves(target, total_weight, float(min_weight))
-        unweighted = bool((target.weight == 1.0).all())
         return max_leaves, (
-            None if unweighted else target.weight,
-            None if target.rows is None else target.rows.astype(np.int32),
-            _mask(target.features, n_features),
-            binned.borders,
-            binned.offsets,
             max_leaves,
             -1 if self.max_depth is None else self.max_depth,
             float(min_weight),
@@ -168,6 +166,16 @@ class Tree(Piece):
         if min_weight > 0:
             bounds.append(int(weight / min_weight) + 1)
         return max(1, min(bounds))
+
+
+def _sample(target: Target) -> tuple[NDArray[Any] | None, ...]:
+    """Return weights, rows and usable features; None stands for ones and for all."""
+    unweighted = bool((target.weight == 1.0).all())
+    return (
+        None if unweighted else target.weight,
+        None if target.rows is None else target.rows.astype(np.int32),
+        _mask(target.features, target.table.n_features),
+    )
 
 
 def _mask(

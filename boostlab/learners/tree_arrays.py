@@ -85,7 +85,7 @@ class TreeArrays:
             self.feature,
             self.left,
             self.threshold,
-            self.value[:, 0],
+            self.value,
             self.gain,
             self.weight,
             self.bin,

@@ -54,7 +54,7 @@ def differences(case: tree_problems.Case, rng: np.random.Generator, workspace) -
         tree = core_calls.grow_with(arguments)
         if found := core_calls.difference(tree, expected):
             return f"{tier}: {found}"
-        if found := wrong_use(tree, case, n_threads):
+        if problem.n_outputs == 1 and (found := wrong_use(tree, case, n_threads)):
             return f"{tier}: {found}"
     return ""
 
@@ -82,7 +82,8 @@ def run_batch(job: tuple[int, int, int]) -> tuple[int, Counter, list[str]]:
     seen, failures = Counter(), []
     for index in range(first, last):
         rng = np.random.default_rng([seed, index])
-        case = tree_problems.random_case(rng)
+        n_outputs = int(rng.integers(2, 17)) if index % 4 == 3 else 1
+        case = tree_problems.random_case(rng, n_outputs=n_outputs)
         if found := differences(case, rng, workspace):
             failures.append(f"problem {index} of seed {seed}: {found}")
         seen[oracle.choose_format(case.problem).kind] += 1

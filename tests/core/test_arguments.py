@@ -130,6 +130,17 @@ ANY_LENGTH = STRIDED | {
 }  # fmt: skip
 
 
+def positional(function, arguments):
+    """The arguments in the order and groups of the function."""
+    if function == "grow":
+        return core_calls.grouped(arguments)
+    return tuple(arguments.values())
+
+
+def call(function, arguments):
+    return getattr(_core, function)(*positional(function, arguments))
+
+
 def _longer(a):
     return np.concatenate([a, a[-1:]])
 
@@ -225,7 +236,7 @@ def _cases():
 
 @pytest.mark.parametrize("function", list(BUILDERS))
 def test_arguments_as_built_are_accepted(function):
-    getattr(_core, function)(*BUILDERS[function]().values())
+    call(function, BUILDERS[function]())
 
 
 @pytest.mark.parametrize(("function", "argument", "mutation"), list(_cases()))
@@ -233,12 +244,12 @@ def test_wrong_arrays(function, argument, mutation):
     arguments = BUILDERS[function]()
     arguments[argument] = MUTATIONS[mutation](arguments[argument])
     with pytest.raises(REFUSED):
-        getattr(_core, function)(*arguments.values())
+        call(function, arguments)
 
 
 @pytest.mark.parametrize("function", list(BUILDERS))
 def test_wrong_number_of_arguments(function):
-    values = list(BUILDERS[function]().values())
+    values = list(positional(function, BUILDERS[function]()))
     for wrong in ([], values[:-1], [*values, 1]):
         with pytest.raises(TypeError):
             getattr(_core, function)(*wrong)
@@ -265,7 +276,7 @@ def test_wrong_parameters_of_a_tree(argument, value):
     arguments = _grow()
     arguments[argument] = value
     with pytest.raises(REFUSED):
-        _core.grow(*arguments.values())
+        call("grow", arguments)
 
 
 @pytest.mark.parametrize(
@@ -276,14 +287,14 @@ def test_wrong_number_of_threads(function, n_threads):
     arguments = BUILDERS[function]()
     arguments["n_threads"] = n_threads
     with pytest.raises(REFUSED):
-        getattr(_core, function)(*arguments.values())
+        call(function, arguments)
 
 
 def test_a_forest_is_no_workspace():
     arguments = _grow()
     arguments["workspace"] = _core.forest(*_forest().values())
     with pytest.raises(ValueError, match="apsule"):
-        _core.grow(*arguments.values())
+        call("grow", arguments)
 
 
 def _set(name, where, value):
@@ -312,7 +323,7 @@ def refused(function, change):
     arguments = BUILDERS[function]()
     change(arguments)
     with pytest.raises(ValueError, match=r"\w+ \w+"):
-        getattr(_core, function)(*arguments.values())
+        call(function, arguments)
 
 
 @pytest.mark.parametrize(
@@ -455,7 +466,7 @@ def test_what_is_no_forest(function):
         arguments = BUILDERS[function]()
         arguments["forest"] = wrong
         with pytest.raises(REFUSED):
-            getattr(_core, function)(*arguments.values())
+            call(function, arguments)
 
 
 @pytest.mark.parametrize("function", ["predict", "apply"])
@@ -464,7 +475,7 @@ def test_wrong_number_of_features(function):
         arguments = BUILDERS[function]()
         arguments["X"] = np.zeros((60, n_features))
         with pytest.raises(ValueError, match="features"):
-            getattr(_core, function)(*arguments.values())
+            call(function, arguments)
 
 
 @pytest.mark.parametrize("value", [-1, 4, 2**31 - 1, -(2**31)])
@@ -478,7 +489,7 @@ def test_wrong_losses(function):
         arguments = BUILDERS[function]()
         arguments["loss"] = loss
         with pytest.raises(REFUSED):
-            getattr(_core, function)(*arguments.values())
+            call(function, arguments)
 
 
 @pytest.mark.parametrize("label", [-1.0, 3.0, NAN, INF, 1e300])
@@ -489,10 +500,10 @@ def test_wrong_labels(function, label):
     for name in ("raw", "gradient", "hessian"):
         if name in arguments:
             arguments[name] = np.zeros((60, 3), order="F")
-    getattr(_core, function)(*arguments.values())
+    call(function, arguments)
     arguments["y"][7] = label
     with pytest.raises(ValueError, match="label"):
-        getattr(_core, function)(*arguments.values())
+        call(function, arguments)
 
 
 def test_one_output_where_the_loss_has_one():
@@ -513,7 +524,7 @@ def test_limits_of_distinct(size):
 def test_a_tree_that_does_not_fit(capacity):
     arguments = core_calls.grow_arguments(_problem(), capacity=capacity)
     with pytest.raises(ValueError, match="fit"):
-        _core.grow(*arguments.values())
+        call("grow", arguments)
 
 
 def test_more_leaves_than_memory():
@@ -566,15 +577,15 @@ def test_empty_matrices():
     arguments = _grow()
     arguments["columns"] = np.zeros((3, 0), np.uint8)
     with pytest.raises(ValueError, match="row"):
-        _core.grow(*arguments.values())
+        call("grow", arguments)
 
 
 def test_a_failed_call_releases_its_buffers():
     """An array still exported could not be resized."""
     arguments = _grow()
     arguments["ids"] = np.zeros(3, np.int32)
-    gradient = arguments["gradient"] = np.zeros(60)
+    gradient = arguments["gradient"] = np.zeros((60, 1))
     with pytest.raises(ValueError, match="ids"):
-        _core.grow(*arguments.values())
+        call("grow", arguments)
     del arguments
     gradient.resize(100, refcheck=True)

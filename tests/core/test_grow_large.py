@@ -225,3 +225,17 @@ def test_weighted_lanes_filled_to_the_brim(hessian):
     )
     assert oracle.choose_format(problem).w_scale == 1.0
     check(problem, "wide" if hessian else "constant")
+
+
+@pytest.mark.parametrize(
+    ("n_outputs", "kind"),
+    [(2, "constant"), (3, "narrow"), (8, "narrow"), (11, "constant"), (5, "fine")],
+)
+def test_several_outputs(n_outputs, kind):
+    problem, rng = large(40_000, 3, max_leaves=8)
+    g = problem.gradient[:, None] * rng.uniform(-1, 1, n_outputs)
+    g += rng.standard_normal(g.shape)
+    h = None if kind == "constant" else rng.random(g.shape)
+    if kind == "fine":
+        g[7] *= 100
+    check(changed(problem, gradient=g, hessian=h), kind)

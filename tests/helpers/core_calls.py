@@ -48,11 +48,19 @@ def bin_raw(
     return columns, tiles
 
 
-def blank_tree(capacity: int) -> dict[str, np.ndarray]:
+def outputs(values: np.ndarray | None) -> np.ndarray | None:
+    """Values of one output (n,) or of several (n, K), output-major."""
+    if values is None:
+        return None
+    return np.asfortranarray(values.reshape(len(values), -1))
+
+
+def blank_tree(capacity: int, n_outputs: int = 1) -> dict[str, np.ndarray]:
     """Output arrays of a tree, filled with rubbish that growing must overwrite."""
     arrays = {name: np.full(capacity, -77, np.int32) for name in ("feature", "left")}
-    for name in ("threshold", "value", "gain", "weight"):
+    for name in ("threshold", "gain", "weight"):
         arrays[name] = np.full(capacity, -77.0)
+    arrays["value"] = np.full((capacity, n_outputs), -77.0)
     for name in ("bin", "missing_left"):
         arrays[name] = np.full(capacity, 77, np.uint8)
     return arrays
@@ -68,14 +76,14 @@ def grow_arguments(
     params = problem.params
     if capacity is None:
         capacity = 2 * min(params.max_leaves, len(problem.sample)) - 1
-    out = blank_tree(capacity)
+    out = blank_tree(capacity, problem.n_outputs)
     f, n = problem.columns.shape
     return {
         "columns": problem.columns,
         "tiles": tree_problems.tiles(problem.columns),
         "n_bins": problem.n_bins,
-        "gradient": problem.gradient,
-        "hessian": problem.hessian,
+        "gradient": outputs(problem.gradient),
+        "hessian": outputs(problem.hessian),
         "weight": problem.weight,
         "rows": problem.rows,
         "features": problem.features,
@@ -103,11 +111,45 @@ def grow_arguments(
     }
 
 
+GROUPS = (
+    ("columns", "tiles", "n_bins", "borders", "offsets"),
+    ("gradient", "hessian", "weight", "rows", "features"),
+    (
+        "max_leaves",
+        "max_depth",
+        "min_leaf_weight",
+        "min_leaf_hessian",
+        "l2",
+        "depth_wise",
+        "n_node_features",
+        "seed",
+    ),
+    (
+        "feature",
+        "left",
+        "threshold",
+        "value",
+        "gain",
+        "weight_out",
+        "bin",
+        "missing_left",
+    ),
+)
+
+
+def grouped(arguments: dict[str, object]) -> tuple[object, ...]:
+    """The arguments as ``_core.grow`` takes them."""
+    groups = (tuple(arguments[name] for name in group) for group in GROUPS)
+    return (*groups, *(arguments[name] for name in ("ids", "workspace", "n_threads")))
+
+
 def grow_with(arguments: dict[str, object]) -> oracle.Tree:
     """Call ``_core.grow`` and cut the arrays to the nodes grown."""
-    n_nodes = _core.grow(*arguments.values())
+    n_nodes = _core.grow(*grouped(arguments))
     names = (*oracle.Tree.__slots__[:5], "weight_out", *oracle.Tree.__slots__[6:8])
-    arrays = (arguments[name][:n_nodes].copy() for name in names)
+    arrays = [arguments[name][:n_nodes].copy() for name in names]
+    if arrays[3].shape[1] == 1:
+        arrays[3] = arrays[3][:, 0]
     return oracle.Tree(*arrays, arguments["ids"])
 
 

@@ -37,7 +37,10 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Binned rows and the derivatives to fit: columns (f, n), the rest per row."""
+    """Binned rows and the derivatives to fit: columns (f, n), the rest per row.
+
+    Derivatives have shape (n,) for one output, (n, K) for several.
+    """
 
     columns: np.ndarray
     n_bins: np.ndarray
@@ -55,6 +58,20 @@ class Problem:
         """Rows the tree is grown on."""
         n = self.columns.shape[1]
         return np.arange(n) if self.rows is None else self.rows.astype(np.int64)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs K."""
+        return 1 if self.gradient.ndim == 1 else self.gradient.shape[1]
+
+    @property
+    def outputs(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Gradient and hessian of each output."""
+        n = self.columns.shape[1]
+        gradient = self.gradient.reshape(n, -1).T
+        if self.hessian is None:
+            return [(g, None) for g in gradient]
+        return list(zip(gradient, self.hessian.reshape(n, -1).T, strict=True))
 
     @property
     def usable(self) -> list[int]:
@@ -224,29 +241,39 @@ def _tail(g: np.ndarray) -> float:
     """The square of the greatest gradient over the mean square."""
     greatest = np.abs(g).max()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return greatest * greatest / (blocked_sum(g * g) / len(g))
+        squares = blocked_sum((g * g).ravel())
+        return greatest * greatest / (squares / g.size)
+
+
+def output_seed(seed: int, output: int) -> int:
+    """The seed of one output's dither."""
+    return (seed + 0xD1B54A32D192ED03 * output) & _MASK
 
 
 def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
-    """Integers (3, n) of the sampled rows in the order g, h, w; 0 in other rows."""
+    """Integers (3, K, n) of the sampled rows in the order g, h, w; 0 in others."""
     form = choose_format(problem)
     sample = problem.sample
-    q = np.zeros((3, problem.columns.shape[1]), np.int64)
+    q = np.zeros((3, problem.n_outputs, problem.columns.shape[1]), np.int64)
 
-    def integers(x: np.ndarray, scale: float, dither: bool, lane: int) -> np.ndarray:
+    def integers(
+        x: np.ndarray, scale: float, dither: bool, seed: int, lane: int
+    ) -> np.ndarray:
         if not dither:
             return np.rint(x[sample] * scale)
-        bits = hash64_array(problem.params.seed, sample, lane) >> np.uint64(11)
+        bits = hash64_array(seed, sample, lane) >> np.uint64(11)
         return np.floor(x[sample] * scale + bits * 2.0**-53)
 
-    q[0, sample] = integers(problem.gradient, form.g_scale, form.dither_g, 0)
-    q[2, sample] = 1
+    q[2, :, sample] = 1
     if problem.weight is not None:
         rounded = np.rint(problem.weight[sample] * form.w_scale)
-        q[2, sample] = np.maximum(1, rounded)
+        q[2, :, sample] = np.maximum(1, rounded)[:, None]
     q[1] = q[2]
-    if problem.hessian is not None:
-        q[1, sample] = integers(problem.hessian, form.h_scale, form.dither_h, 1)
+    for k, (g, h) in enumerate(problem.outputs):
+        seed = output_seed(problem.params.seed, k)
+        q[0, k, sample] = integers(g, form.g_scale, form.dither_g, seed, 0)
+        if h is not None:
+            q[1, k, sample] = integers(h, form.h_scale, form.dither_h, seed, 1)
     return form, q
 
 
@@ -336,35 +363,54 @@ def grow_by(problem: Problem, search) -> Tree:
 def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     """Compute leaf values and lay the nodes out as arrays."""
     ids = np.zeros(problem.columns.shape[1], np.int32)
-    n_leaves = sum(node.feature < 0 for node in nodes)
+    value = np.zeros((len(nodes), problem.n_outputs))
     for i, node in enumerate(nodes):
         if node.feature < 0:
-            node.value = _leaf_value(problem, node.rows, n_leaves)
+            value[i] = leaf_values(problem, node.rows)
             ids[node.members] = i
+    if problem.gradient.ndim == 1:
+        value = value[:, 0]
 
     def array(name: str, dtype: type) -> np.ndarray:
         return np.array([getattr(node, name) for node in nodes], dtype)
 
     return Tree(
         array("feature", np.int32), array("left", np.int32),
-        array("threshold", np.float64), array("value", np.float64),
+        array("threshold", np.float64), value,
         array("gain", np.float64), array("weight", np.float64),
         array("bin", np.uint8), array("missing_left", np.uint8), ids,
     )  # fmt: skip
 
 
-def _leaf_value(problem: Problem, rows: np.ndarray, n_leaves: int) -> float:
-    """Newton step from float64 sums of the inputs, piece by piece of the table."""
-    curvature = problem.weight if problem.hessian is None else problem.hessian
-    piece_rows = max(8 * _SUM_BLOCK, -(-32 * n_leaves // _SUM_BLOCK) * _SUM_BLOCK)
-    edges = np.arange(0, int(rows[-1]) + piece_rows + 1, piece_rows)
-    g = h = 0.0
-    for piece in np.split(rows, np.searchsorted(rows, edges))[1:-1]:
-        if len(piece):
-            g += blocked_sum(problem.gradient[piece])
-            h += len(piece) if curvature is None else blocked_sum(curvature[piece])
-    denominator = h + problem.params.l2
-    return -g / denominator if denominator > 0 else 0.0
+def exact_sum(values: np.ndarray, rows: np.ndarray, greatest: float) -> float:
+    """Sum in two integers a value: 35 bits of it, and 35 bits of what remains."""
+    scale = scale_of(greatest, 35)
+    scaled = values[rows] * scale
+    high = np.rint(scaled)
+    low = np.rint((scaled - high) * 2.0**35)
+    total = [sum(int(x) for x in part.tolist()) for part in (high, low)]
+    return (float(total[0]) + float(total[1]) * 2.0**-35) / scale
+
+
+def leaf_values(problem: Problem, rows: np.ndarray) -> list[float]:
+    """Newton steps of the outputs, from exact sums of the inputs."""
+    sample, outputs = problem.sample, problem.outputs
+    max_g = max(float(np.abs(g[sample]).max()) for g, _ in outputs)
+    values = []
+    for g, h in outputs:
+        if h is not None:
+            greatest = max(float(c[sample].max()) for _, c in outputs)
+            divisor = exact_sum(h, rows, greatest)
+        elif problem.weight is not None:
+            divisor = exact_sum(
+                problem.weight, rows, float(problem.weight[sample].max())
+            )
+        else:
+            divisor = float(len(rows))
+        divisor += problem.params.l2
+        value = -exact_sum(g, rows, max_g) / divisor if divisor > 0 else 0.0
+        values.append(value)
+    return values
 
 
 # The search on histograms
@@ -378,24 +424,25 @@ def grow(problem: Problem) -> Tree:
     cells = np.where(problem.columns == MISSING, n_cells - 1, problem.columns)
     cells = cells + np.arange(n_features)[:, None] * n_cells
     unit = np.array([1 / form.g_scale, 1 / form.h_scale, 1 / form.w_scale])
-    unit = unit[:, None, None, None, None]
+    unit = unit[:, None, None, None, None, None]
 
     def search(ids: list[int], nodes: list[Node]) -> None:
         ids = list(ids)
         for i in ids:
-            w = int(q[2, nodes[i].rows].sum())
+            w = int(q[2, 0, nodes[i].rows].sum())
             nodes[i].weight = float(w) / form.w_scale
         ids = [i for i in ids if searchable(nodes[i], problem.params)]
         if not ids:
             return
-        sums = np.zeros((3, len(ids), n_features * n_cells), np.int64)
+        n_outputs = problem.n_outputs
+        sums = np.zeros((3, n_outputs, len(ids), n_features * n_cells), np.int64)
         for k, i in enumerate(ids):
             rows = nodes[i].rows
             where = cells[:, rows].ravel()
-            for lane in range(3):
-                words = np.broadcast_to(q[lane, rows], (n_features, len(rows)))
-                np.add.at(sums[lane, k], where, words.ravel())
-        sums = sums.reshape(3, len(ids), n_features, n_cells)
+            for lane, output in np.ndindex(3, n_outputs):
+                words = np.broadcast_to(q[lane, output, rows], (n_features, len(rows)))
+                np.add.at(sums[lane, output, k], where, words.ravel())
+        sums = sums.reshape(3, n_outputs, len(ids), n_features, n_cells)
         usable = np.zeros((len(ids), n_features), bool)
         for k, i in enumerate(ids):
             usable[k, drawn_features(problem, i)] = True
@@ -405,8 +452,35 @@ def grow(problem: Problem) -> Tree:
     return grow_by(problem, search)
 
 
+def fold_outputs(terms: np.ndarray) -> np.ndarray:
+    """Sum over the first axis: padded to a power of two, halves added to halves."""
+    lanes = 1 << (len(terms) - 1).bit_length()
+    padded = np.zeros((lanes, *terms.shape[1:]))
+    padded[: len(terms)] = terms
+    while lanes > 1:
+        lanes //= 2
+        padded = padded[:lanes] + padded[lanes:]
+    return padded[0]
+
+
+def _scores(left: np.ndarray, right: np.ndarray, total: np.ndarray, params: Params):
+    """Scores of children and node, and whether both children have enough curvature."""
+    (gl, hl, _), (gr, hr, _), (g, h, _) = left, right, total
+    dl, dr, d = hl + params.l2, hr + params.l2, h + params.l2
+    enough = (fold_outputs(hl) >= params.min_leaf_hessian) & (
+        fold_outputs(hr) >= params.min_leaf_hessian
+    )
+    if len(gl) == 1:
+        score = gl * gl / dl + gr * gr / dr
+        return score[0], (g * g / d)[0], enough & (dl[0] > 0) & (dr[0] > 0)
+    both = dl * dr
+    score = np.where(both > 0, (gl * gl * dr + gr * gr * dl) / both, 0.0)
+    parent = np.where(d > 0, g * g / d, 0.0)
+    return fold_outputs(score), fold_outputs(parent), enough
+
+
 def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarray):
-    """Best split of each node from histograms (3, nodes, features, bins + 1).
+    """Best split of each node from histograms (3, K, nodes, features, bins + 1).
 
     The last two axes of every array here are the bin and the side of missing values
     (0 right, 1 left), so that the first maximum is the one the tie rule asks for.
@@ -417,23 +491,20 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
     left = np.stack([right_missing, right_missing + missing], axis=-1)
     total = sums.sum(axis=-1)[..., None, None]
     right = total - left
-    (gl, hl, wl), (gr, hr, wr) = left * unit, right * unit
-    g, h, _ = total * unit
     bins = np.arange(left.shape[-2])[:, None]
     n_bins = problem.n_bins[:, None, None]
     side = np.arange(2)
-    any_missing = missing[2][..., None] > 0
+    any_missing = missing[2, 0][..., None] > 0
     valid = (bins < n_bins - 1) & (any_missing | (side == 0))
     valid = valid | ((bins == n_bins - 1) & any_missing & (side == 0))
     valid = valid & usable[..., None, None]
+    wl, wr = left[2, 0] * unit[2, 0], right[2, 0] * unit[2, 0]
     valid &= (wl >= params.min_leaf_weight) & (wr >= params.min_leaf_weight)
-    valid &= (hl >= params.min_leaf_hessian) & (hr >= params.min_leaf_hessian)
-    valid &= (left[2] > 0) & (right[2] > 0)
-    valid &= (hl + params.l2 > 0) & (hr + params.l2 > 0)
+    valid &= (left[2, 0] > 0) & (right[2, 0] > 0)
     with np.errstate(all="ignore"):
-        s = gl * gl / (hl + params.l2) + gr * gr / (hr + params.l2)
-        gain = s - g * g / (h + params.l2)
-        valid &= gain > MIN_RELATIVE_GAIN * s
+        score, parent, enough = _scores(left * unit, right * unit, total * unit, params)
+        gain = score - parent
+        valid &= enough & (gain > MIN_RELATIVE_GAIN * score)
     gain = coarse(gain)
     gain = np.where(valid & (gain > 0), gain, -np.inf)
     flat = gain.reshape(len(gain), -1)
@@ -447,7 +518,7 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
         j, b, to_left = np.unravel_index(at, gain.shape[1:])
         to_left = bool(to_left)
         if not any_missing[k, j].any():
-            to_left = bool(left[2, k, j, b, 0] >= right[2, k, j, b, 0])
+            to_left = bool(left[2, 0, k, j, b, 0] >= right[2, 0, k, j, b, 0])
         splits.append((float(flat[k, at]), int(j), int(b), to_left))
     return splits
 

@@ -165,8 +165,26 @@ def random_params(n: int, f: int, rng: np.random.Generator) -> oracle.Params:
     )
 
 
+def derivatives(
+    n: int, n_outputs: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Gradients and hessians of one output (n,), or of several (n, K)."""
+    kind = str(rng.choice(HESSIANS, p=HESSIAN_SHARES))
+    kinds = [str(k) for k in rng.choice(GRADIENTS, n_outputs, p=GRADIENT_SHARES)]
+    g = np.column_stack([gradient(k, n, rng) for k in kinds])
+    h = None
+    if kind != "none":
+        h = np.column_stack([hessian(kind, n, rng) for _ in kinds])
+    if n_outputs == 1:
+        return g[:, 0].copy(), None if h is None else h[:, 0].copy()
+    return g, h
+
+
 def random_case(
-    rng: np.random.Generator, max_rows: int = 60, max_features: int = 6
+    rng: np.random.Generator,
+    max_rows: int = 60,
+    max_features: int = 6,
+    n_outputs: int = 1,
 ) -> Case:
     """Draw a small problem of any kind."""
     n = int(rng.integers(1, max_rows + 1, 2).max())
@@ -181,11 +199,12 @@ def random_case(
         size = int(rng.integers(1, n + 1))
         rows = np.sort(rng.choice(n, size, replace=False)).astype(np.int32)
     mask = (rng.random(f) < 0.7).astype(np.uint8) if rng.random() < 0.3 else None
+    g, h = derivatives(n, n_outputs, rng)
     problem = make_problem(
         x,
         borders,
-        gradient(str(rng.choice(GRADIENTS, p=GRADIENT_SHARES)), n, rng),
-        hessian(str(rng.choice(HESSIANS, p=HESSIAN_SHARES)), n, rng),
+        g,
+        h,
         weight(str(rng.choice(WEIGHTS)), n, rng),
         rows,
         mask,

@@ -1,0 +1,106 @@
+/* What the files that grow one tree share: words.c, histograms.c, search.c, partition.c,
+ * leaves.c, and grow.c, which calls them. Internal to the core. */
+#ifndef BOOSTLAB_GROWER_H
+#define BOOSTLAB_GROWER_H
+
+#include "kernels.h"
+
+enum {
+    BL_MAX_THREADS = 256,
+    BL_TASK_ROWS = 8192            /* rows of one gathered, cache-sized piece */
+};
+
+typedef struct {
+    int64_t begin, end;            /* rows in grower.order */
+    bl_split split;
+    int32_t feature;               /* of the split; -1: none */
+    int32_t depth;
+    int64_t *cells;                /* histogram kept for subtraction, or NULL */
+} bl_node_state;
+
+typedef struct {
+    const bl_bins *bins;
+    const bl_target *target;
+    int64_t n;                     /* sampled rows */
+    const bl_params *params;
+    const bl_kernels *kernels;
+    int n_threads;
+
+    bl_extent extent;              /* of all outputs */
+    bl_format format;
+    int cell_words;                /* 2 * lanes */
+    int row_words;                 /* lanes, or 2 * lanes where wide */
+    bl_extent *extents;            /* one a block */
+    int64_t *words;                /* by table row */
+    int32_t *order, *left, *right; /* rows by node, and partition buffers */
+    bl_node_state *nodes;
+    int64_t *totals;               /* one cell a node */
+    int64_t *left_totals;          /* likewise: what its split leaves on the left */
+    int32_t *heap;
+    int64_t n_heap, n_nodes;
+    uint8_t *drawn;                /* features drawn for two nodes */
+    uint64_t *keys;
+    bl_split *splits;              /* best of each feature, for two nodes */
+    int64_t *task_totals;          /* sums of the words of each task */
+    bl_exact *sums;                /* of each thread and leaf */
+    int64_t *cursors;              /* likewise: where the thread stands in the leaf */
+
+    bl_workspace *workspace;
+    int64_t cells_per_node;        /* of one lane */
+    int64_t n_cells;               /* histograms that exist, spare ones included */
+    int64_t max_cells;             /* beyond, nodes give theirs up after the search */
+    uint8_t cleared[BL_MAX_THREADS];    /* threads whose block sums are clear */
+    char *scratch;                 /* per thread: words, block sums, cells */
+    int64_t scratch_stride;
+    int failed;                    /* out of memory */
+} bl_grower;
+
+/* ---- workspace.c -------------------------------------------------------------- */
+
+/* Lay the arrays out for trees of `capacity` nodes. */
+int bl_grower_allocate(bl_grower *s, int64_t capacity);
+int64_t *bl_thread_words(const bl_grower *s, int thread);
+int64_t *bl_thread_sums(const bl_grower *s, int thread);
+int64_t *bl_thread_cells(const bl_grower *s, int thread);
+
+/* A histogram, uninitialised; NULL and s->failed where there is no memory. */
+int64_t *bl_take_cells(bl_grower *s);
+void bl_drop_cells(bl_grower *s, bl_node_state *node);
+int64_t bl_cells_in_use(const bl_grower *s);
+
+/* ---- words.c ------------------------------------------------------------------ */
+
+/* Check the derivatives, choose the format, write the words and the root's total. */
+int bl_make_words(bl_grower *s);
+
+/* The greatest power of two that keeps `greatest` within `bits` bits. */
+double bl_scale_for(double greatest, int bits);
+
+/* ---- histograms.c ------------------------------------------------------------- */
+
+void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells);
+
+/* parent -= child */
+void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child);
+
+/* ---- search.c ----------------------------------------------------------------- */
+
+/* Search one or two nodes that have histograms, and queue those that can be split. */
+void bl_search(bl_grower *s, const int32_t *ids, int count);
+int bl_searchable(const bl_grower *s, int32_t id);
+double bl_node_weight(const bl_grower *s, int32_t id);
+
+/* The next node to split. */
+int32_t bl_pop(bl_grower *s);
+
+/* ---- partition.c -------------------------------------------------------------- */
+
+/* Order the node's rows, left before right; return the number on the left. */
+int64_t bl_partition_node(bl_grower *s, const bl_node_state *node);
+
+/* ---- leaves.c ----------------------------------------------------------------- */
+
+/* Write the leaf of every sampled row, and the values of the leaves. */
+int bl_fit_leaves(bl_grower *s, bl_tree *tree, int32_t *ids);
+
+#endif

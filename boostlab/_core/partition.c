@@ -1,0 +1,75 @@
+/* Ordering a node's rows by its split: left before right, each side ascending. */
+#include "grower.h"
+
+#include <string.h>
+
+enum {
+    PARALLEL_PARTITION = 65536,    /* rows worth waking threads for */
+    PARTITION_ROWS = 32768
+};
+
+typedef struct {
+    bl_grower *s;
+    const bl_node_state *node;
+    int64_t *counts;               /* left rows of each chunk, then offsets */
+    int64_t n_left;
+} partition_job;
+
+static int64_t partition_range(bl_grower *s, const bl_node_state *node, int64_t begin,
+                               int64_t n, int32_t *left)
+{
+    const uint8_t *column = s->bins->columns + (int64_t)node->feature * s->bins->n_rows;
+    return s->kernels->partition(column, s->order + begin, n, (uint8_t)node->split.bin,
+                                 node->split.missing_left, left, s->right + begin);
+}
+
+static void partition_task(void *context, int64_t chunk, int thread)
+{
+    partition_job *job = context;
+    int64_t begin = job->node->begin + chunk * PARTITION_ROWS;
+    int64_t n = job->node->end - begin;
+    (void)thread;
+    n = n < PARTITION_ROWS ? n : PARTITION_ROWS;
+    job->counts[chunk] = partition_range(job->s, job->node, begin, n,
+                                         job->s->left + begin);
+}
+
+static void gather_task(void *context, int64_t chunk, int thread)
+{
+    partition_job *job = context;
+    bl_grower *s = job->s;
+    int64_t begin = job->node->begin + chunk * PARTITION_ROWS;
+    int64_t n = job->node->end - begin, before = job->counts[chunk];
+    (void)thread;
+    n = n < PARTITION_ROWS ? n : PARTITION_ROWS;
+    int64_t n_left = job->counts[chunk + 1] - before;
+    int64_t right_before = chunk * PARTITION_ROWS - before;
+    memcpy(s->order + job->node->begin + before, s->left + begin,
+           (size_t)n_left * sizeof *s->order);
+    memcpy(s->order + job->node->begin + job->n_left + right_before, s->right + begin,
+           (size_t)(n - n_left) * sizeof *s->order);
+}
+
+int64_t bl_partition_node(bl_grower *s, const bl_node_state *node)
+{
+    int64_t n = node->end - node->begin;
+    int64_t n_chunks = (n + PARTITION_ROWS - 1) / PARTITION_ROWS;
+    int64_t counts[BL_MAX_ROWS / PARTITION_ROWS + 2];
+    if (n < PARALLEL_PARTITION || s->n_threads == 1) {
+        int64_t n_left = partition_range(s, node, node->begin, n,
+                                         s->order + node->begin);
+        memcpy(s->order + node->begin + n_left, s->right + node->begin,
+               (size_t)(n - n_left) * sizeof *s->order);
+        return n_left;
+    }
+    partition_job job = {s, node, counts, 0};
+    bl_parallel_for(partition_task, &job, n_chunks, s->n_threads);
+    for (int64_t c = 0; c < n_chunks; c++) {
+        int64_t here = counts[c];
+        counts[c] = job.n_left;
+        job.n_left += here;
+    }
+    counts[n_chunks] = job.n_left;
+    bl_parallel_for(gather_task, &job, n_chunks, s->n_threads);
+    return job.n_left;
+}

@@ -1,0 +1,144 @@
+/* The best split of a node, and the queue of nodes that wait to be split. */
+#include "grower.h"
+
+enum { PARALLEL_SCAN = 96 };    /* features to scan worth waking threads for */
+
+typedef struct {
+    bl_grower *s;
+    const int32_t *ids;            /* one or two nodes */
+} scan_job;
+
+/* Mark the features a node may use: all usable ones, or those with the smallest keys. */
+static void draw_features(bl_grower *s, int32_t id, uint8_t *drawn)
+{
+    int32_t f = s->bins->n_features, n_usable = 0, wanted = s->params->n_node_features;
+    const uint8_t *usable = s->target->features;
+    for (int32_t j = 0; j < f; j++) {
+        drawn[j] = !usable || usable[j];
+        n_usable += drawn[j];
+    }
+    if (wanted >= n_usable)
+        return;
+    for (int32_t j = 0; j < f; j++)
+        s->keys[j] = bl_hash(s->params->seed ^ 0xA5A5A5A5A5A5A5A5u,
+                             (uint64_t)id * (uint64_t)f + (uint64_t)j, 0);
+    for (; n_usable > wanted; n_usable--) {    /* drop the greatest key, highest j */
+        int32_t worst = -1;
+        for (int32_t j = 0; j < f; j++)
+            if (drawn[j] && (worst < 0 || s->keys[j] >= s->keys[worst]))
+                worst = j;
+        drawn[worst] = 0;
+    }
+}
+
+static void scan_task(void *context, int64_t task, int thread)
+{
+    scan_job *job = context;
+    bl_grower *s = job->s;
+    int64_t f = s->bins->n_features, j = task % f;
+    int32_t id = job->ids[task / f];
+    (void)thread;
+    s->splits[task].bin = -1;
+    if (s->drawn[task])
+        s->kernels->best_split(s->nodes[id].cells + j * BL_STRIDE * s->cell_words,
+                               s->bins->n_bins[j], &s->format, s->params,
+                               s->totals + id * s->cell_words, s->splits + task);
+}
+
+static int precedes(const bl_grower *s, int32_t a, int32_t b)
+{
+    const bl_node_state *first = s->nodes + a, *second = s->nodes + b;
+    if (s->params->depth_wise) {
+        if (first->depth != second->depth)
+            return first->depth < second->depth;
+    } else if (first->split.gain != second->split.gain) {
+        return first->split.gain > second->split.gain;
+    }
+    return a < b;
+}
+
+static void push(bl_grower *s, int32_t id)
+{
+    int64_t i = s->n_heap++;
+    while (i > 0 && precedes(s, id, s->heap[(i - 1) / 2])) {
+        s->heap[i] = s->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    s->heap[i] = id;
+}
+
+int32_t bl_pop(bl_grower *s)
+{
+    int32_t top = s->heap[0], last = s->heap[--s->n_heap];
+    int64_t i = 0;
+    for (;;) {
+        int64_t child = 2 * i + 1;
+        if (child >= s->n_heap)
+            break;
+        if (child + 1 < s->n_heap && precedes(s, s->heap[child + 1], s->heap[child]))
+            child++;
+        if (!precedes(s, s->heap[child], last))
+            break;
+        s->heap[i] = s->heap[child];
+        i = child;
+    }
+    s->heap[i] = last;
+    return top;
+}
+
+/* Keep what the split of a node leaves on its left. */
+static void write_left_total(bl_grower *s, int32_t id)
+{
+    const bl_node_state *node = s->nodes + id;
+    const int64_t *cells =
+        node->cells + (int64_t)node->feature * BL_STRIDE * s->cell_words;
+    const int64_t *missing = cells + (int64_t)BL_MISSING * s->cell_words;
+    int64_t *left = s->left_totals + id * s->cell_words;
+    for (int j = 0; j < s->cell_words; j++) {
+        uint64_t sum = node->split.missing_left ? (uint64_t)missing[j] : 0;
+        for (int32_t b = 0; b <= node->split.bin; b++)
+            sum += (uint64_t)cells[(int64_t)b * s->cell_words + j];
+        left[j] = (int64_t)sum;
+    }
+}
+
+void bl_search(bl_grower *s, const int32_t *ids, int count)
+{
+    int64_t f = s->bins->n_features;
+    scan_job job = {s, ids};
+    for (int c = 0; c < count; c++)
+        draw_features(s, ids[c], s->drawn + c * f);
+    bl_parallel_for(scan_task, &job, count * f,
+                    count * f < PARALLEL_SCAN ? 1 : s->n_threads);
+    for (int c = 0; c < count; c++) {
+        bl_node_state *node = s->nodes + ids[c];
+        node->feature = -1;
+        node->split.gain = 0.0;
+        for (int64_t j = 0; j < f; j++) {
+            const bl_split *split = s->splits + c * f + j;
+            if (split->bin >= 0 && split->gain > node->split.gain) {
+                node->split = *split;
+                node->feature = (int32_t)j;
+            }
+        }
+        if (node->feature >= 0) {
+            write_left_total(s, ids[c]);
+            push(s, ids[c]);
+        }
+        if (node->feature < 0 || bl_cells_in_use(s) > s->max_cells)
+            bl_drop_cells(s, node);    /* its children will be built, not subtracted */
+    }
+}
+
+double bl_node_weight(const bl_grower *s, int32_t id)
+{
+    uint64_t hw = (uint64_t)s->totals[id * s->cell_words + s->format.lanes];
+    return (double)(int64_t)bl_weight_lane(hw, &s->format) * (1.0 / s->format.w_scale);
+}
+
+int bl_searchable(const bl_grower *s, int32_t id)
+{
+    const bl_node_state *node = s->nodes + id;
+    return node->depth < s->params->max_depth && node->end - node->begin >= 2
+        && bl_node_weight(s, id) >= 2 * s->params->min_leaf_weight;
+}
