@@ -234,6 +234,11 @@ class TableEncoder:
         """The categories of each feature; None where it is numeric."""
         return [None if c is None else c.values for c in self._categories]
 
+    def values_of_codes(self, feature: int) -> tuple[tuple[Any, ...], ...] | None:
+        """Return the categories that share each code of a feature; None if numeric."""
+        known = self._categories[feature]
+        return None if known is None else known.of_codes()
+
     @property
     def categorical_(self) -> NDArray[np.bool_]:
         """Which features are categories."""

@@ -238,6 +238,14 @@ class Categories:
             codes=tuple(int(new_code[i]) for i in order),
         ), new_code
 
+    def of_codes(self) -> tuple[tuple[Level, ...], ...]:
+        """Return the values that share each code 0, 1, 2, ..."""
+        codes = range(len(self.values)) if self.codes is None else self.codes
+        shared: list[list[Level]] = [[] for _ in range(max(codes, default=-1) + 1)]
+        for code, value in zip(codes, self.values, strict=True):
+            shared[code].append(value)
+        return tuple(map(tuple, shared))
+
     def encode(
         self, column: Dictionary, label: str, handle_unknown: str
     ) -> NDArray[np.float64]:

@@ -1,46 +1,23 @@
-"""Looking into fitted models."""
+"""Looking into fitted models: importances and plots.
 
-from __future__ import annotations
+matplotlib is imported by the functions that need it, and in no other part of the
+library. Every plot returns its axes and leaves all global settings alone.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+from boostlab.inspection.curves import plot_learning_curve
+from boostlab.inspection.dependence import plot_dependence
+from boostlab.inspection.importance import (
+    Importances,
+    feature_importances,
+    importances,
+)
+from boostlab.inspection.importance_plot import plot_importances
 
-from boostlab.state import Ensemble
-
-__all__ = ["feature_importances"]
-
-
-def feature_importances(
-    ensemble: Ensemble, n_features: int, kind: str = "gain"
-) -> NDArray[np.float64]:
-    """Return each feature's share in what the hypotheses learnt.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-        Its hypotheses must have ``importances(kind)``, as trees do.
-    n_features : int
-        Number of features f.
-    kind : {"gain", "split"}, default="gain"
-        Count the decrease of the objective by the splits on a feature, or the splits.
-
-    Returns
-    -------
-    ndarray of shape (f,)
-        Shares that sum to 1; zeros if nothing was learnt.
-
-    Raises
-    ------
-    AttributeError
-        If a hypothesis has no importances.
-    """
-    total = np.zeros(n_features)
-    for done in ensemble.rounds:
-        if not hasattr(done.hypothesis, "importances"):
-            raise AttributeError(
-                f"{type(done.hypothesis).__name__} hypotheses have no feature "
-                "importances; use sklearn.inspection.permutation_importance instead."
-            )
-        total += done.hypothesis.importances(kind)
-    summed = total.sum()
-    return total / summed if summed > 0 else total
+__all__ = [
+    "Importances",
+    "feature_importances",
+    "importances",
+    "plot_dependence",
+    "plot_importances",
+    "plot_learning_curve",
+]

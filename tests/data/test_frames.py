@@ -308,3 +308,10 @@ def test_a_category_that_only_held_out_rows_have_is_unknown():
     )
     np.testing.assert_array_equal(recode(numeric, codes)[:, 0], [1, 0, 0, NAN])
     np.testing.assert_array_equal(encoder.transform(X)[:, 0], [1, 0, 0, NAN])
+
+
+def test_values_of_codes():
+    X = np.array([["b", 1.0], ["a", 2.0], ["b", 3.0]], dtype=object)
+    encoder = TableEncoder().fit(X)
+    assert encoder.values_of_codes(0) == (("b",), ("a",))
+    assert encoder.values_of_codes(1) is None

@@ -123,3 +123,10 @@ def test_values_of_no_kind(value, error, message):
         kind_of(type(value), "'c'")
     with pytest.raises(error, match=message):
         count(["a", value])
+
+
+def test_values_of_codes():
+    shared = Categories(("a", True, 2.5), codes=(0, 1, 1))
+    assert shared.of_codes() == (("a",), (True, 2.5))
+    assert Categories(("b", "a")).of_codes() == (("b",), ("a",))
+    assert Categories(()).of_codes() == ()
