@@ -1,7 +1,7 @@
-"""Looking into fitted models: importances and plots.
+"""Looking into fitted models: importances, plots, single trees.
 
-matplotlib is imported by the functions that need it, and in no other part of the
-library. Every plot returns its axes and leaves all global settings alone.
+matplotlib is imported when something is drawn. Every plot returns its axes and leaves
+all global settings alone.
 """
 
 from boostlab.inspection.curves import plot_learning_curve
@@ -12,6 +12,9 @@ from boostlab.inspection.importance import (
     importances,
 )
 from boostlab.inspection.importance_plot import plot_importances
+from boostlab.inspection.svg import tree_svg
+from boostlab.inspection.tree_plot import plot_tree
+from boostlab.inspection.tree_rules import tree_text
 
 __all__ = [
     "Importances",
@@ -20,4 +23,7 @@ __all__ = [
     "plot_dependence",
     "plot_importances",
     "plot_learning_curve",
+    "plot_tree",
+    "tree_svg",
+    "tree_text",
 ]
