@@ -1,127 +1,121 @@
 /* Binning of values, compiled once per CPU tier.
  *
- * The bin of x is the number of borders below x. With the borders padded to 256 by
- * infinities, which are below nothing, it is found by eight comparisons and no branch;
- * a NaN is above no border, and is sent to BL_MISSING afterwards. Comparisons are
- * exact, so the tiers agree whatever order they search in.
+ * The bin of x is the number of borders below x. A search begins where a table of slots
+ * says: the slot of x is a cheap function of x that never descends, so every border in
+ * a lower slot is below x, none in a higher slot is, and only those in its own slot are
+ * compared, which are one or two as a rule. No branch depends on x; NaN is sent to
+ * BL_MISSING at the end. Comparisons are exact, and so the slots change the speed and
+ * nothing else.
  */
 #ifndef BOOSTLAB_BIN_KERNELS_H
 #define BOOSTLAB_BIN_KERNELS_H
 
-#include <math.h>
-#include <string.h>
+#include "bin_search.h"
 
-#include "boostlab_core.h"
-
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
-enum { BL_BIN_LANES = 16, BL_BIN_TABLE = 256 };
-
-/* Copy the borders and pad them; returns the least power of two above n_borders. */
-static inline int32_t bl_pad_borders(const double *restrict borders, int32_t n_borders,
-                                     double *restrict table)
+/* Bins of values with given slots; `steps` is a constant where this is inlined. */
+static inline void bl_bin_steps(const double *restrict values, int64_t n,
+                                const bl_bin_search *restrict search,
+                                const int32_t *restrict slots, int steps,
+                                uint8_t *restrict out)
 {
-    memcpy(table, borders, (size_t)n_borders * sizeof *table);
-    for (int32_t i = n_borders; i < BL_BIN_TABLE; i++)
-        table[i] = INFINITY;
-    int32_t size = 1;
-    while (size <= n_borders)
-        size *= 2;
-    return size;
+    const double *restrict borders = search->borders;
+    for (int64_t i = 0; i < n; i++) {
+        double x = values[i];
+        uint32_t at = search->starts[slots[i]];
+        for (int step = steps - 1; step >= 0; step--) {
+            uint32_t half = 1u << step;
+            at += (uint32_t)(borders[at + half - 1] < x) << step;
+        }
+        out[i] = (uint8_t)(at | (x != x ? BL_MISSING : 0));
+    }
 }
 
-static inline uint8_t bl_bin_value(double x, const double *table, int32_t size)
+/* Bins of at most BL_BIN_STRIP values. */
+static void bl_bin_values(const double *restrict values, int64_t n,
+                          const bl_bin_search *restrict search, uint8_t *restrict out)
 {
-    int32_t at = 0;
-    for (int32_t step = size / 2; step > 0; step /= 2)
-        at += table[at + step - 1] < x ? step : 0;
-    return x != x ? BL_MISSING : (uint8_t)at;
+    int32_t slots[BL_BIN_STRIP];
+    if (search->form == BL_SLOTS_LINEAR)
+        for (int64_t i = 0; i < n; i++)
+            slots[i] = bl_linear_slot(search, values[i]);
+    else if (search->form == BL_SLOTS_FLOAT)
+        for (int64_t i = 0; i < n; i++)
+            slots[i] = bl_float_slot(search, values[i]);
+    else
+        memset(slots, 0, (size_t)n * sizeof *slots);
+
+    switch (search->steps) {
+    case 0: bl_bin_steps(values, n, search, slots, 0, out); break;
+    case 1: bl_bin_steps(values, n, search, slots, 1, out); break;
+    case 2: bl_bin_steps(values, n, search, slots, 2, out); break;
+    case 3: bl_bin_steps(values, n, search, slots, 3, out); break;
+    case 4: bl_bin_steps(values, n, search, slots, 4, out); break;
+    case 5: bl_bin_steps(values, n, search, slots, 5, out); break;
+    case 6: bl_bin_steps(values, n, search, slots, 6, out); break;
+    case 7: bl_bin_steps(values, n, search, slots, 7, out); break;
+    default: bl_bin_steps(values, n, search, slots, 8, out); break;
+    }
 }
 
-#ifdef __AVX512F__
+#ifdef __AVX2__
 
-/* One round of the search on eight lanes, given each lane's border to compare with. */
-static inline __m512i bl_bin_step(__m512i at, __m512d border, __m512d x, int64_t step)
+/* Transpose 16 x 16 bytes: four rounds of interleaving vector i with vector i + 8. */
+static inline void bl_transpose_16(__m128i v[BL_TILE])
 {
-    __mmask8 above = _mm512_cmp_pd_mask(border, x, _CMP_LT_OQ);
-    return _mm512_mask_add_epi64(at, above, at, _mm512_set1_epi64(step));
+    for (int round = 0; round < 4; round++) {
+        __m128i w[BL_TILE];
+        for (int i = 0; i < 8; i++) {
+            w[2 * i] = _mm_unpacklo_epi8(v[i], v[i + 8]);
+            w[2 * i + 1] = _mm_unpackhi_epi8(v[i], v[i + 8]);
+        }
+        memcpy(v, w, sizeof w);
+    }
 }
 
-/* Two levels: which sixteenth of the table, from sixteen borders held in registers,
- * then within it, from memory. Few borders need the first level only. */
-static int64_t bl_bin_vectors(const double *values, int64_t n, const double *table,
-                              int32_t size, uint8_t *out)
+static int64_t bl_interleave_vectors(const uint8_t *columns, int64_t stride,
+                                     int32_t n_features, int64_t n, uint8_t *rows)
 {
-    int deep = size > BL_BIN_LANES;
-    double first[BL_BIN_LANES];
-    for (int i = 0; i < BL_BIN_LANES; i++)
-        first[i] = table[deep ? 16 * i + 15 : i];
-    __m512d low = _mm512_loadu_pd(first), high = _mm512_loadu_pd(first + 8);
-    __m512i missing = _mm512_set1_epi64(BL_MISSING);
-
     int64_t i = 0;
-    for (; i + BL_BIN_LANES <= n; i += BL_BIN_LANES) {
-        __m512d x[2];
-        __m512i at[2];
-        for (int v = 0; v < 2; v++) {
-            x[v] = _mm512_loadu_pd(values + i + 8 * v);
-            at[v] = _mm512_setzero_si512();
-        }
-        for (int64_t step = 8; step > 0; step /= 2)
-            for (int v = 0; v < 2; v++) {
-                __m512i probe = _mm512_add_epi64(at[v], _mm512_set1_epi64(step - 1));
-                __m512d border = _mm512_permutex2var_pd(low, probe, high);
-                at[v] = bl_bin_step(at[v], border, x[v], step);
-            }
-        if (deep) {
-            for (int v = 0; v < 2; v++)
-                at[v] = _mm512_slli_epi64(at[v], 4);
-            for (int64_t step = 8; step > 0; step /= 2)
-                for (int v = 0; v < 2; v++) {
-                    __m512d border = _mm512_i64gather_pd(at[v], table + step - 1, 8);
-                    at[v] = bl_bin_step(at[v], border, x[v], step);
-                }
-        }
-        for (int v = 0; v < 2; v++) {
-            __mmask8 is_nan = _mm512_cmp_pd_mask(x[v], x[v], _CMP_UNORD_Q);
-            at[v] = _mm512_mask_mov_epi64(at[v], is_nan, missing);
-            _mm_storel_epi64((__m128i *)(out + i + 8 * v), _mm512_cvtepi64_epi8(at[v]));
-        }
+    for (; i + BL_TILE <= n; i += BL_TILE) {
+        __m128i v[BL_TILE];
+        for (int j = 0; j < BL_TILE; j++)
+            v[j] = j < n_features
+                ? _mm_loadu_si128((const __m128i *)(columns + j * stride + i))
+                : _mm_setzero_si128();
+        bl_transpose_16(v);
+        for (int j = 0; j < BL_TILE; j++)
+            _mm_storeu_si128((__m128i *)(rows + (i + j) * BL_TILE), v[j]);
     }
     return i;
 }
 
 #else
 
-/* Sixteen searches side by side hide the latency of each. */
-static int64_t bl_bin_vectors(const double *values, int64_t n, const double *table,
-                              int32_t size, uint8_t *out)
+static int64_t bl_interleave_vectors(const uint8_t *columns, int64_t stride,
+                                     int32_t n_features, int64_t n, uint8_t *rows)
 {
-    int64_t i = 0;
-    for (; i + BL_BIN_LANES <= n; i += BL_BIN_LANES) {
-        int64_t at[BL_BIN_LANES] = {0};
-        for (int64_t step = size / 2; step > 0; step /= 2)
-            for (int v = 0; v < BL_BIN_LANES; v++)
-                at[v] += table[at[v] + step - 1] < values[i + v] ? step : 0;
-        for (int v = 0; v < BL_BIN_LANES; v++)
-            out[i + v] = values[i + v] != values[i + v] ? BL_MISSING : (uint8_t)at[v];
-    }
-    return i;
+    (void)columns;
+    (void)stride;
+    (void)n_features;
+    (void)n;
+    (void)rows;
+    return 0;
 }
 
 #endif
 
-static void bl_bin_values(const double *restrict values, int64_t n,
-                          const double *restrict borders, int32_t n_borders,
-                          uint8_t *restrict out)
+/* rows[i * BL_TILE + j] = columns[j * stride + i], and 0 for j >= n_features. */
+static void bl_interleave(const uint8_t *restrict columns, int64_t stride,
+                          int32_t n_features, int64_t n, uint8_t *restrict rows)
 {
-    double table[BL_BIN_TABLE];
-    int32_t size = bl_pad_borders(borders, n_borders, table);
-    int64_t i = bl_bin_vectors(values, n, table, size, out);
+    int64_t i = bl_interleave_vectors(columns, stride, n_features, n, rows);
     for (; i < n; i++)
-        out[i] = bl_bin_value(values[i], table, size);
+        for (int j = 0; j < BL_TILE; j++)
+            rows[i * BL_TILE + j] = j < n_features ? columns[j * stride + i] : 0;
 }
 
 #endif

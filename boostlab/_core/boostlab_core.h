@@ -46,6 +46,7 @@ enum {
     BL_MAX_BINS = 255,       /* value bins of one feature */
     BL_TILE = 16,            /* features of one tile */
     BL_STRIDE = 264,         /* histogram cells a feature: 256 padded against 4K aliasing */
+    BL_DISTINCT_FEATURES = 8, /* features that distinct values are looked for at once */
     BL_SUM_BLOCK = 1024,     /* rows of one block of a float64 sum */
     BL_MAX_OUTPUTS = 16,     /* outputs of one tree */
     BL_OK = 0,
@@ -87,12 +88,22 @@ typedef struct {
     int32_t n_features, n_tiles;
 } bl_bins;
 
-/* Collect the distinct non-missing values of a column, ascending; -0.0 counts as 0.0.
- * Returns their number, or -1 as soon as there are more than `limit` (<= 255). */
-int bl_distinct(const bl_matrix *column, int limit, double *values);
+/* Collect the distinct non-missing values of at most BL_DISTINCT_FEATURES features,
+ * ascending, at values[j * limit]; -0.0 counts as 0.0. counts[j] is their number, or -1
+ * where there are more than `limit` (<= 255), and reading stops once all have more. */
+void bl_distinct(const bl_matrix *x, int limit, double *values, int32_t *counts);
+
+/* out[j * n + i] = x[rows[i], j] */
+void bl_gather(const bl_matrix *x, const int64_t *rows, int64_t n, double *out);
+
+/* The distinct non-missing values of one feature, ascending, and the summed mass of the
+ * rows that have each (mass NULL: 1 a row). `values` and `sums` have room for a value a
+ * row. Returns their number, or BL_NO_MEMORY. */
+int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *values,
+                     int64_t *sums);
 
 /* Assign bins: the borders of feature j are borders[offsets[j]] .. [offsets[j+1]-1],
- * strictly ascending and at most 254 of them. */
+ * strictly ascending and at most 254 of them. Either copy may be NULL. */
 void bl_bin(const bl_matrix *x, const double *borders, const int64_t *offsets,
             uint8_t *columns, uint8_t *tiles, int n_threads);
 

@@ -16,6 +16,24 @@ typedef struct {
     int dither_g, dither_h;
 } bl_format;
 
+enum {
+    BL_BIN_TABLE = 256,         /* borders of a feature, padded by infinities */
+    BL_BIN_SLOTS = 1024,
+    BL_BIN_STRIP = 128          /* most values that are binned in one call */
+};
+typedef enum { BL_SLOTS_NONE, BL_SLOTS_LINEAR, BL_SLOTS_FLOAT } bl_slots;
+
+/* The search for the bins of one feature; see bin_search.h. */
+typedef struct {
+    double borders[BL_BIN_TABLE];
+    uint8_t starts[BL_BIN_SLOTS];   /* by slot: a border that the search begins at */
+    bl_slots form;
+    int32_t steps;                  /* comparisons from there */
+    double first, scale;            /* of linear slots */
+    int64_t first_key, last_key;    /* of slots by leading bits */
+    int32_t shift;
+} bl_bin_search;
+
 enum { BL_WALK_ROWS = 64,      /* rows that are walked down the trees together */
        BL_MAX_LANES = 16 };    /* outputs of one tree's histogram */
 
@@ -106,9 +124,14 @@ struct bl_kernels {
     const bl_derivatives_kernel *derivatives;    /* one a bl_loss */
     const bl_loss_terms_kernel *loss_terms;
 
-    /* Bins of `n` values: out[i] = number of borders below values[i], NaN -> 255. */
-    void (*bin_values)(const double *values, int64_t n, const double *borders,
-                       int32_t n_borders, uint8_t *out);
+    /* Bins of n <= BL_BIN_STRIP values: out[i] = number of borders below values[i],
+     * NaN -> 255. */
+    void (*bin_values)(const double *values, int64_t n, const bl_bin_search *search,
+                       uint8_t *out);
+
+    /* rows[i * BL_TILE + j] = columns[j * stride + i], and 0 for j >= n_features. */
+    void (*interleave)(const uint8_t *columns, int64_t stride, int32_t n_features,
+                       int64_t n, uint8_t *rows);
 
     /* Fold n rows (rows NULL: consecutive) into `extent`: maxima, sum of squares by
      * the blocked-sum rule, and whether a value is not allowed. n <= BL_SUM_BLOCK. */

@@ -16,7 +16,8 @@
 #define BL_TIER_TABLE(tier)                                                           \
     {                                                                                 \
         .name = tier, .derivatives = bl_derivatives_table,                            \
-        .loss_terms = bl_loss_terms_table, .bin_values = bl_bin_values,               \
+        .loss_terms = bl_loss_terms_table, .bin_values = bl_bin_values, \
+        .interleave = bl_interleave,                                                  \
         .extent = bl_extent_block, .quantize = bl_quantize,                           \
         .histogram = bl_histogram, .flush = bl_flush, .exact_sum = bl_exact_sum,      \
         .partition = bl_partition,                                                    \

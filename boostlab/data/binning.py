@@ -18,8 +18,8 @@ from boostlab.parallel import n_threads
 MAX_BINS = 255
 """Most value bins of a feature; bin 255 is for missing values."""
 
-# Features whose sampled rows are read together, which is cheaper where rows are
-# contiguous.
+# Features that are read together, which is cheaper where rows are contiguous; the core
+# takes no more.
 _BLOCK = 8
 # Below this number of values, starting threads costs more than it saves.
 _SERIAL_SIZE = 1 << 16
@@ -136,27 +136,7 @@ class Bins:
         mass = _masses(table.weight if rows is None else _taken(table.weight, rows))
 
         def borders_of(first: int) -> list[NDArray[np.float64] | None]:
-            block = table.numeric[:, first : first + _BLOCK]
-            coded = table.categorical[first : first + _BLOCK]
-            exact = [
-                _distinct(column, MAX_BINS if codes else self.max_bins)
-                for column, codes in zip(block.T, coded, strict=True)
-            ]
-            sample = block.T
-            if rows is not None and any(values is None for values in exact):
-                sample = _sampled_columns(block, rows)
-            found = []
-            for j, (values, column) in enumerate(zip(exact, sample, strict=True)):
-                if coded[j]:
-                    name = table.feature_names[first + j]
-                    found.append(_code_borders(values, name))
-                elif values is None:
-                    found.append(
-                        quantile_borders(*_summed(column, mass), self.max_bins)
-                    )
-                else:
-                    found.append(_between(values))
-            return found
+            return self._borders_of(table, first, rows, mass)
 
         starts = range(0, table.n_features, _BLOCK)
         found = [
@@ -171,6 +151,31 @@ class Bins:
             _frozen(np.concatenate(([0], np.cumsum(n_borders))).astype(np.int64)),
             _frozen(np.array(n_bins, dtype=np.int32)),
         )
+
+    def _borders_of(
+        self,
+        table: Table,
+        first: int,
+        rows: NDArray[np.int64] | None,
+        mass: NDArray[np.int64] | None,
+    ) -> list[NDArray[np.float64] | None]:
+        """Return the borders of a block of features; None where all is missing."""
+        block = table.numeric[:, first : first + _BLOCK]
+        exact = _distinct(block, MAX_BINS)
+        sample = None
+        found = []
+        for j, values in enumerate(exact):
+            if table.categorical[first + j]:
+                name = table.feature_names[first + j]
+                found.append(_code_borders(values, name))
+            elif values is not None and len(values) <= self.max_bins:
+                found.append(_between(values))
+            else:
+                if sample is None:
+                    sample = block.T if rows is None else _gathered(block, rows)
+                summary = _summed(sample[j], mass)
+                found.append(quantile_borders(*summary, self.max_bins))
+        return found
 
     def apply(self, fitted: Borders, table: Table) -> BinnedTable:
         """Return the bins of `table` between the borders `fitted`.
@@ -267,30 +272,36 @@ def _isolate(
     last[before[movable]] = frequent[movable] - 1
 
 
-def _sampled_rows(table: Table, subsample: int) -> NDArray[np.intp] | None:
-    """Return the rows that quantiles are computed from; None for all."""
+def _sampled_rows(table: Table, subsample: int) -> NDArray[np.int64] | None:
+    """Return the rows that quantiles are computed from, ascending; None for all."""
     if table.n_samples <= subsample:
         return None
     rng = np.random.default_rng(table.seed)
-    rows = rng.choice(table.n_samples, subsample, replace=False, shuffle=False)
-    return np.sort(rows)
+    chosen = np.zeros(table.n_samples, dtype=bool)
+    chosen[rng.choice(table.n_samples, subsample, replace=False, shuffle=False)] = True
+    return np.flatnonzero(chosen).astype(np.int64, copy=False)
 
 
-def _sampled_columns(
-    block: NDArray[np.floating[Any]], rows: NDArray[np.intp]
-) -> NDArray[np.floating[Any]]:
+def _gathered(
+    block: NDArray[np.floating[Any]], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the sampled rows of some features, one row of the result a feature."""
-    by_column = block.strides[0] == block.itemsize
-    return np.take(block.T, rows, axis=1) if by_column else block[rows].T
+    sample = np.empty((block.shape[1], len(rows)))
+    _core.gather(block, rows, sample)
+    return sample
 
 
 def _distinct(
-    column: NDArray[np.floating[Any]], limit: int
-) -> NDArray[np.float64] | None:
-    """Return the distinct values, ascending; None if there are more than `limit`."""
-    values = np.empty(limit)
-    n_distinct = _core.distinct(column, values)
-    return None if n_distinct < 0 else values[:n_distinct]
+    block: NDArray[np.floating[Any]], limit: int
+) -> list[NDArray[np.float64] | None]:
+    """Return each feature's distinct values, ascending; None if more than `limit`."""
+    values = np.empty((block.shape[1], limit))
+    counts = np.empty(block.shape[1], dtype=np.int32)
+    _core.distinct(block, values, counts)
+    return [
+        None if count < 0 else own[:count]
+        for own, count in zip(values, counts, strict=True)
+    ]
 
 
 def _between(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -331,20 +342,10 @@ def _summed(
     column: NDArray[np.floating[Any]], mass: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the distinct values of a column, ascending, and the mass of each."""
-    present = ~np.isnan(column)
-    values = column[present]
-    if mass is None:
-        values.sort()
-    else:
-        order = np.argsort(values)
-        values, mass = values[order], mass[present][order]
-    first = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
-    first = first[: len(values)]
-    if mass is None:
-        sums = np.diff(first, append=len(values))
-    else:
-        sums = np.add.reduceat(mass, first) if len(first) else mass
-    return values[first].astype(np.float64), sums
+    values = np.empty(len(column))
+    sums = np.empty(len(column), dtype=np.int64)
+    count = _core.summarize(column, mass, values, sums)
+    return values[:count], sums[:count]
 
 
 def _map(function: Callable[[int], Any], items: Sequence[int], size: int) -> list[Any]:

@@ -85,7 +85,19 @@ def _apply():
 
 
 def _distinct():
-    return {"column": np.zeros(60), "out": np.zeros(9)}
+    counts = np.zeros(3, np.int32)
+    return {"X": np.zeros((60, 3)), "values": np.zeros((3, 9)), "counts": counts}
+
+
+def _gather():
+    return {"X": np.zeros((60, 3)), "rows": np.arange(51, 60), "out": np.zeros((3, 9))}
+
+
+def _summarize():
+    return {
+        "column": np.zeros(60), "mass": np.ones(60, np.int64),
+        "values": np.zeros(60), "sums": np.zeros(60, np.int64),
+    }  # fmt: skip
 
 
 def _add_cells():
@@ -110,22 +122,28 @@ def _loss_sum():
 BUILDERS = {
     "grow": _grow, "apply_bins": _apply_bins, "bin": _bin, "forest": _forest,
     "predict": _predict, "apply": _apply, "distinct": _distinct,
+    "gather": _gather, "summarize": _summarize,
     "add_cells": _add_cells, "derivatives": _derivatives, "loss_sum": _loss_sum,
 }  # fmt: skip
 OPTIONAL = {
     ("grow", "hessian"), ("grow", "weight"), ("grow", "rows"), ("grow", "features"),
     ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_sum", "weight"),
+    ("bin", "columns"), ("bin", "tiles"), ("summarize", "mass"),
 }  # fmt: skip
 OUTPUTS = {
     "grow": "feature left threshold value gain weight_out bin missing_left ids",
     "apply_bins": "ids", "bin": "columns tiles", "forest": "", "predict": "raw",
-    "apply": "ids", "distinct": "out", "add_cells": "raw",
+    "apply": "ids", "distinct": "values counts", "add_cells": "raw",
+    "gather": "out", "summarize": "values sums",
     "derivatives": "gradient hessian", "loss_sum": "",
 }  # fmt: skip
-STRIDED = {("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "column")}
+STRIDED = {
+    ("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "X"), ("gather", "X"),
+    ("summarize", "column"),
+}  # fmt: skip
 REAL = STRIDED  # float32 or float64
-ANY_LENGTH = STRIDED | {
-    ("distinct", "out"), ("add_cells", "values"), ("grow", "rows"),
+ANY_LENGTH = STRIDED - {("summarize", "column")} | {
+    ("distinct", "X"), ("add_cells", "values"), ("grow", "rows"),
     ("apply_bins", "columns"), ("apply_bins", "subsets"), ("forest", "subsets"),
 }  # fmt: skip
 
@@ -206,7 +224,8 @@ def _applies(function, argument, mutation):
     if mutation == "read-only":
         return argument in OUTPUTS[function].split()
     if mutation in ("longer", "shorter", "empty"):
-        needed = {("add_cells", "values"), *(k for k in ANY_LENGTH if "subsets" in k)}
+        needed = {("add_cells", "values"), ("gather", "X")}
+        needed |= {k for k in ANY_LENGTH if "subsets" in k}
         return key not in ANY_LENGTH or (key in needed and mutation != "longer")
     return True
 
@@ -222,7 +241,9 @@ def _cases():
         "outputs widths",
         "predict": "X raw",
         "apply": "X ids",
-        "distinct": "column out",
+        "distinct": "X values counts",
+        "gather": "X rows out",
+        "summarize": "column mass values sums",
         "add_cells": "raw ids values",
         "derivatives": "y raw weight gradient hessian",
         "loss_sum": "y raw weight",
@@ -280,7 +301,7 @@ def test_wrong_parameters_of_a_tree(argument, value):
 
 
 @pytest.mark.parametrize(
-    "function", [k for k in BUILDERS if k not in ("forest", "distinct")]
+    "function", [k for k, v in BUILDERS.items() if "n_threads" in v()]
 )
 @pytest.mark.parametrize("n_threads", [0, -1, 10**6, 2**40, 1.5, None])
 def test_wrong_number_of_threads(function, n_threads):
@@ -517,7 +538,21 @@ def test_one_output_where_the_loss_has_one():
 @pytest.mark.parametrize("size", [0, 256, 1000])
 def test_limits_of_distinct(size):
     with pytest.raises(ValueError, match="255"):
-        _core.distinct(np.zeros(5), np.zeros(size))
+        _core.distinct(np.zeros((5, 1)), np.zeros((1, size)), np.zeros(1, np.int32))
+
+
+def test_distinct_of_too_many_features():
+    counts = np.zeros(9, np.int32)
+    with pytest.raises(ValueError, match="more features"):
+        _core.distinct(np.zeros((5, 9)), np.zeros((9, 4)), counts)
+
+
+@pytest.mark.parametrize("row", [-1, 60, 2**62, -(2**63)])
+def test_gathered_rows_are_rows(row):
+    arguments = _gather()
+    arguments["rows"][4] = row
+    with pytest.raises(ValueError, match="rows"):
+        _core.gather(*arguments.values())
 
 
 @pytest.mark.parametrize("capacity", [1, 2, 3, 4, 10])
@@ -573,7 +608,12 @@ def test_empty_matrices():
     forest = _core.forest(*_forest().values())
     _core.predict(forest, nothing, np.zeros((0, 1), order="F"), 2)
     _core.apply(forest, nothing, np.zeros((1, 0), np.int32), 2)
-    assert _core.distinct(np.zeros(0), np.zeros(3)) == 0
+    counts = np.ones(3, np.int32)
+    _core.distinct(nothing, np.zeros((3, 3)), counts)
+    assert not counts.any()
+    _core.gather(np.zeros((4, 3)), np.zeros(0, np.int64), np.zeros((3, 0)))
+    sums = np.zeros(0, np.int64)
+    assert _core.summarize(nothing[:, 0], None, np.zeros(0), sums) == 0
     arguments = _grow()
     arguments["columns"] = np.zeros((3, 0), np.uint8)
     with pytest.raises(ValueError, match="row"):
