@@ -52,7 +52,7 @@ class Subject:
         if isinstance(model, Ensemble):
             n_features = _n_features(model)
             names = tuple(f"x{j}" for j in range(n_features))
-            outputs = ("",) * len(model.baseline)
+            outputs = _numbered(len(model.baseline))
             return cls(model, names, (None,) * n_features, outputs)
         if not hasattr(model, "fit") or not hasattr(model, "get_params"):
             raise TypeError(
@@ -92,6 +92,11 @@ def _outputs(model: Any) -> tuple[str, ...]:
         return tuple(f"class {label}" for label in classes)
     if len(classes) == 2 and n_outputs == 1:
         return (f"class {classes[1]}",)
+    return _numbered(n_outputs)
+
+
+def _numbered(n_outputs: int) -> tuple[str, ...]:
+    """Return names of outputs that have none; a single one needs none."""
     return ("",) if n_outputs == 1 else tuple(f"output {k}" for k in range(n_outputs))
 
 

@@ -7,7 +7,15 @@ from html import escape
 from typing import Any
 
 from boostlab.inspection.style import INK, LINE, MUTED
-from boostlab.inspection.tree_layout import BOLD, SMALL, Box, Drawing, Link, drawing
+from boostlab.inspection.tree_layout import (
+    BOLD,
+    SMALL,
+    Bar,
+    Box,
+    Drawing,
+    Link,
+    drawing,
+)
 from boostlab.inspection.tree_rules import Rules
 
 _FONTS = "DejaVu Sans, Verdana, Segoe UI, Helvetica, Arial, sans-serif"
@@ -16,7 +24,7 @@ _FONTS = "DejaVu Sans, Verdana, Segoe UI, Helvetica, Arial, sans-serif"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def tree_svg(model: Any, round: int = 0, output: int = 0) -> str:
+def tree_svg(model: Any, round: int = 0, output: int | None = None) -> str:
     """Return one tree of a model as a picture that stands for itself, in SVG.
 
     It needs no matplotlib, and looks like :func:`plot_tree`.
@@ -27,8 +35,9 @@ def tree_svg(model: Any, round: int = 0, output: int = 0) -> str:
         A fitted model of trees.
     round : int, default=0
         The round, from 0; negative numbers count from the last.
-    output : int, default=0
-        The raw output, from 0: with more than two classes, the number of the class.
+    output : int, optional
+        The raw output, from 0: with more than two classes, the number of the class. By
+        default the first or, if all outputs share one tree, all of them.
 
     Returns
     -------
@@ -67,6 +76,11 @@ def _svg(picture: Drawing) -> str:
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *(_link(link) for link in picture.links),
         *(_box(box) for box in picture.boxes),
+        *(_bar(bar) for bar in picture.key),
+        *(
+            _text(bar.x + 10, 19, bar.text, MUTED, size=SMALL, anchor="start")
+            for bar in picture.key
+        ),
         _text(12, 20, picture.heading, INK, size=BOLD * 1.25, bold=True),
         "</svg>",
     ]
@@ -85,7 +99,7 @@ def _link(link: Link) -> str:
 
 
 def _box(box: Box) -> str:
-    radius = box.height / 2 if box.is_leaf else 5
+    radius = box.height / 2 if box.is_leaf and not box.bars else 5
     middle = box.x + box.width / 2
     frame = (
         f'<rect x="{box.x:.1f}" y="{box.y - box.height / 2:.1f}" '
@@ -93,13 +107,27 @@ def _box(box: Box) -> str:
         f'fill="{box.fill}" stroke="{box.edge}"/>'
     )
     if box.is_leaf:
-        title = _text(middle, box.y + 3.2, box.title, box.ink, bold=True)
+        title = ""
+        if box.title:
+            title = _text(middle, box.y + 3.2, box.title, box.ink, bold=True)
         right = box.x + box.width + 4
         note = _text(right, box.y + 2.8, box.note, MUTED, size=SMALL, anchor="start")
     else:
         title = _text(middle, box.y - 2.5, box.title, box.ink, bold=True)
         note = _text(middle, box.y + 10, box.note, MUTED, size=SMALL)
-    return frame + title + note
+    middle = (
+        f'<path d="M{box.x + 5:.1f} {box.y:.1f}h{box.width - 10:.1f}" stroke="{LINE}"/>'
+    )
+    bars = middle + "".join(map(_bar, box.bars)) if box.bars else ""
+    return frame + bars + title + note
+
+
+def _bar(bar: Bar) -> str:
+    return (
+        f'<rect x="{bar.x:.1f}" y="{bar.y:.1f}" width="{bar.width:.1f}" '
+        f'height="{bar.height:.1f}" fill="{bar.colour}">'
+        f"<title>{_clean(bar.text)}</title></rect>"
+    )
 
 
 def _text(

@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boostlab.inspection.style import INK, LINE, NEGATIVE, POSITIVE, number
+from boostlab.inspection.style import (
+    COLOURS,
+    INK,
+    LINE,
+    NEGATIVE,
+    POSITIVE,
+    number,
+    shortened,
+)
+from boostlab.inspection.tidy import depths, tidy_positions
 from boostlab.inspection.tree_rules import Rules
 
 Array = NDArray[np.float64]
 
 #: All lengths are points; text is 9 or 8 points high.
 BOLD, SMALL = 9.0, 7.5
-_INNER, _LEAF = 31.0, 17.0  # heights
+_INNER, _LEAF, _BARS = 31.0, 17.0, 30.0  # heights
 _MARGIN, _TITLE, _PAD = 12.0, 28.0, 8.0
 _COLUMN_GAP, _ROW_GAP = 64.0, 10.0
 _NAMES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One of the values of a leaf that has several, or the key to its colour.
+
+    Parameters
+    ----------
+    x, y, width, height : float
+        Left end, upper end, and size.
+    colour : str
+        Its colour, which stands for an output.
+    text : str
+        The output and its value.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +65,8 @@ class Box:
         Colours of the frame and of `title`.
     is_leaf : bool
         Leaves are round.
+    bars : tuple of Bar
+        In place of `title`, the values of a leaf of several outputs.
     """
 
     x: float
@@ -46,6 +79,7 @@ class Box:
     edge: str
     ink: str
     is_leaf: bool
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +130,8 @@ class Drawing:
         The nodes, in their order.
     links : tuple of Link
         The ways between them.
+    key : tuple of Bar
+        Beside the heading, what the colours of bars stand for.
     """
 
     width: float
@@ -103,69 +139,108 @@ class Drawing:
     heading: str
     boxes: tuple[Box, ...]
     links: tuple[Link, ...]
+    key: tuple[Bar, ...]
 
 
 def drawing(rules: Rules) -> Drawing:
     """Return a tree with all lengths, ready for any canvas."""
-    left, n_nodes = rules.left, len(rules.left)
+    left = rules.left
     depth = depths(left)
-    titles = [
-        number(rules.value[i], signed=True) if c is None else c.text(_NAMES)
-        for i, c in enumerate(rules.conditions)
-    ]
-    notes = [_note(rules, i) for i in range(n_nodes)]
-    widths = np.array(
-        [
-            text_width(titles[i], BOLD) + 2 * _PAD
-            if left[i] < 0
-            else max(text_width(titles[i], BOLD), text_width(notes[i], SMALL))
-            + 2 * _PAD
-            for i in range(n_nodes)
-        ]
-    )
-    reach = np.array(
-        [
-            widths[i] + (4 + text_width(notes[i], SMALL) if left[i] < 0 else 0)
-            for i in range(n_nodes)
-        ]
-    )
+    blank = [_blank_box(rules, i) for i in range(len(left))]
+    widths = np.array([box.width for box in blank])
+    heights = np.array([box.height for box in blank])
     columns = np.array([widths[depth == d].max() for d in range(depth.max() + 1)])
     starts = _MARGIN + np.concatenate([[0], np.cumsum(columns[:-1] + _COLUMN_GAP)])
-    x = starts[depth]
-    heights = np.where(left < 0, _LEAF, _INNER)
     y = tidy_positions(left, heights + _ROW_GAP)
     y += _MARGIN + _TITLE - (y - heights / 2).min()
-    heading = rules.title
-    strongest = np.abs(rules.value[left < 0]).max() or 1.0
-    boxes = tuple(
-        Box(
-            float(x[i]),
-            float(y[i]),
-            float(widths[i]),
-            float(heights[i]),
-            titles[i],
-            notes[i],
-            *_colours(rules.value[i] / strongest, left[i] < 0),
-            is_leaf=bool(left[i] < 0),
-        )
-        for i in range(n_nodes)
+    placed = (
+        replace(box, x=float(starts[depth[i]]), y=float(y[i]))
+        for i, box in enumerate(blank)
     )
-    right = max((x + reach).max(), _MARGIN + text_width(heading, BOLD * 1.25))
-    bottom = (y + heights / 2).max()
+    boxes = tuple(
+        _filled(box, rules, i) if box.is_leaf else box for i, box in enumerate(placed)
+    )
+    key = _key(rules)
+    ends = [box.x + box.width + _note_width(box) for box in boxes]
+    ends += [_MARGIN + text_width(rules.title, BOLD * 1.25)]
+    ends += [bar.x + bar.width + 3 + text_width(bar.text, SMALL) for bar in key]
     return Drawing(
-        float(right + _MARGIN),
-        float(bottom + _MARGIN),
-        heading,
+        max(ends) + _MARGIN,
+        float((y + heights / 2).max()) + _MARGIN,
+        rules.title,
         boxes,
         _links(rules, boxes),
+        key,
     )
 
 
-def _note(rules: Rules, node: int) -> str:
-    weight = f"weight {number(rules.weight[node])}"
-    if rules.left[node] < 0:
-        return weight
-    return f"gain {number(rules.gain[node])} · {weight}"
+def _blank_box(rules: Rules, node: int) -> Box:
+    """Return a box with its text and size, not yet at its place."""
+    condition, weight = rules.conditions[node], f"weight {number(rules.weight[node])}"
+    width, height, is_leaf = 0.0, _INNER, condition is None
+    if condition is not None:
+        title, note = condition.text(_NAMES), f"gain {number(rules.gain[node])} · "
+        note += weight
+        width = text_width(note, SMALL)
+    elif len(rules.outputs) == 1:
+        title, note, height = number(rules.value[node, 0], signed=True), weight, _LEAF
+    else:
+        title, note, height = "", weight, _BARS
+        width = len(rules.outputs) * _bar_width(rules)
+    width = max(width, text_width(title, BOLD)) + 2 * _PAD
+    return Box(0, 0, width, height, title, note, "#ffffff", LINE, INK, is_leaf)
+
+
+def _filled(box: Box, rules: Rules, node: int) -> Box:
+    """Return a leaf with the colour of its value, or with the bars of its values."""
+    strongest = np.abs(rules.value[rules.left < 0]).max() or 1.0
+    shares = (rules.value[node] / strongest).tolist()
+    if len(shares) == 1:
+        fill, edge, ink = _colours(shares[0])
+        return replace(box, fill=fill, edge=edge, ink=ink)
+    bars, width = [], _bar_width(rules)
+    for k, share in enumerate(shares):
+        height = abs(share) * (_BARS / 2 - 2)
+        bars.append(
+            Bar(
+                box.x + _PAD + k * width + 0.08 * width,
+                box.y - max(share, 0) * (_BARS / 2 - 2),
+                0.84 * width,
+                height,
+                _bar_colour(rules, k, share),
+                f"{rules.outputs[k]}: {number(rules.value[node, k], signed=True)}",
+            )
+        )
+    return replace(box, bars=tuple(bars))
+
+
+def _bar_width(rules: Rules) -> float:
+    """Return the room of a bar, which is less where there are many."""
+    return max(2.5, min(11.0, 110 / len(rules.outputs)))
+
+
+def _bar_colour(rules: Rules, output: int, share: float) -> str:
+    """Return the colour of an output or, if there are too many, of its sign."""
+    if len(rules.outputs) <= len(COLOURS):
+        return COLOURS[output]
+    return POSITIVE if share >= 0 else NEGATIVE
+
+
+def _key(rules: Rules) -> tuple[Bar, ...]:
+    """Return a mark with its name for each colour of the bars."""
+    if not 1 < len(rules.outputs) <= len(COLOURS):
+        return ()
+    key, x = [], _MARGIN + text_width(rules.title, BOLD * 1.25) + 12
+    for k, name in enumerate(rules.outputs):
+        text = shortened(name, _NAMES)
+        key.append(Bar(x, 12.5, 7, 7, COLOURS[k], text))
+        x += 7 + 3 + text_width(text, SMALL) + 8
+    return tuple(key)
+
+
+def _note_width(box: Box) -> float:
+    """Return the room that a box needs on its right."""
+    return 4 + text_width(box.note, SMALL) if box.is_leaf else 0.0
 
 
 def _links(rules: Rules, boxes: tuple[Box, ...]) -> tuple[Link, ...]:
@@ -180,61 +255,6 @@ def _links(rules: Rules, boxes: tuple[Box, ...]) -> tuple[Link, ...]:
             start = (box.x + box.width, box.y)
             links.append(Link(start, (to.x, to.y), width, label, side == 1))
     return tuple(links)
-
-
-def depths(left: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Return the number of splits above each node."""
-    depth = np.zeros(len(left), dtype=np.intp)
-    for i in np.flatnonzero(left >= 0):  # parents come before their children
-        depth[left[i]] = depth[left[i] + 1] = depth[i] + 1
-    return depth
-
-
-def tidy_positions(left: NDArray[np.int32], sizes: Array) -> Array:
-    """Return where the nodes of each depth lie, side by side and close together.
-
-    A parent lies half-way between its children, equal subtrees look equal, and no two
-    nodes of one depth overlap.
-
-    Parameters
-    ----------
-    left : ndarray of shape (n_nodes,), int
-        Left child of each node, the right one being the next; -1 in leaves.
-    sizes : ndarray of shape (n_nodes,)
-        Room that each node takes, gap included.
-
-    Returns
-    -------
-    ndarray of shape (n_nodes,)
-        Centres, that of the root at 0.
-
-    References
-    ----------
-    Reingold, Tilford (1981), Tidier drawings of trees.
-    """
-    n_nodes = len(left)
-    apart = np.zeros(n_nodes)
-    # For each subtree the first and the last edge at every depth below its root.
-    low: list[Array] = [np.array([-size / 2]) for size in sizes]
-    high: list[Array] = [np.array([size / 2]) for size in sizes]
-    for i in range(n_nodes - 1, -1, -1):
-        if left[i] < 0:
-            continue
-        a, b = int(left[i]), int(left[i]) + 1
-        both = min(len(low[a]), len(low[b]))
-        apart[i] = (high[a][:both] - low[b][:both]).max()
-        deeper = a if len(low[a]) > len(low[b]) else b
-        shift = apart[i] / 2 * (1 if deeper == b else -1)
-        first = np.minimum(low[a][:both] - apart[i] / 2, low[b][:both] + apart[i] / 2)
-        last = np.maximum(high[a][:both] - apart[i] / 2, high[b][:both] + apart[i] / 2)
-        low[i] = np.concatenate([low[i], first, low[deeper][both:] + shift])
-        high[i] = np.concatenate([high[i], last, high[deeper][both:] + shift])
-        low[a] = low[b] = high[a] = high[b] = np.empty(0)
-    positions = np.zeros(n_nodes)
-    for i in np.flatnonzero(left >= 0):
-        positions[left[i]] = positions[i] - apart[i] / 2
-        positions[left[i] + 1] = positions[i] + apart[i] / 2
-    return positions
 
 
 def text_width(text: str, size: float) -> float:
@@ -256,10 +276,8 @@ _WIDTHS = (
 """Widths of bold letters of a rather wide font, in its sizes."""
 
 
-def _colours(strength: float, is_leaf: bool) -> tuple[str, str, str]:
-    """Return fill, edge and ink of a box; leaves are darker the more they add."""
-    if not is_leaf:
-        return "#ffffff", LINE, INK
+def _colours(strength: float) -> tuple[str, str, str]:
+    """Return fill, edge and ink of a leaf, darker the more it adds."""
     base = POSITIVE if strength >= 0 else NEGATIVE
     share = 0.14 + 0.86 * min(abs(strength), 1.0)
     fill = _mixed("#ffffff", base, share)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from boostlab.inspection import style
-from boostlab.inspection.tree_layout import BOLD, SMALL, Box, Drawing, Link, drawing
+from boostlab.inspection.tree_layout import (
+    BOLD,
+    SMALL,
+    Bar,
+    Box,
+    Drawing,
+    Link,
+    drawing,
+)
 from boostlab.inspection.tree_rules import Rules
 
 if TYPE_CHECKING:
@@ -13,14 +21,15 @@ if TYPE_CHECKING:
 
 
 def plot_tree(
-    model: Any, round: int = 0, output: int = 0, *, ax: Axes | None = None
+    model: Any, round: int = 0, output: int | None = None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw one tree of a model, from left to right.
 
     A box has the condition that leads up, the decrease of the objective by the split,
     and the total sample weight, which is also the thickness of the lines. A leaf has
     what it adds to the raw prediction, step size included: blue if that is positive,
-    orange if negative, and darker the more it is.
+    orange if negative, and darker the more it is; if it adds to several outputs, it
+    has a bar for each.
 
     Parameters
     ----------
@@ -28,8 +37,9 @@ def plot_tree(
         A fitted model of trees.
     round : int, default=0
         The round, from 0; negative numbers count from the last.
-    output : int, default=0
-        The raw output, from 0: with more than two classes, the number of the class.
+    output : int, optional
+        The raw output, from 0: with more than two classes, the number of the class. By
+        default the first or, if all outputs share one tree, all of them.
     ax : matplotlib Axes, optional
         Where to draw, with the text as large as fits the axes now; by default on a new
         figure as large as the tree needs.
@@ -61,6 +71,9 @@ def plot_tree(
         _draw_link(ax, link, scale)
     for box in picture.boxes:
         _draw_box(ax, box, scale)
+    for bar in picture.key:
+        _draw_bar(ax, bar)
+        _write(ax, bar.x + 10, 16.5, bar.text, style.MUTED, SMALL * scale)
     _write(ax, 12, 16, picture.heading, style.INK, 1.25 * BOLD * scale, bold=True)
     return ax
 
@@ -90,7 +103,7 @@ def _draw_link(ax: Axes, link: Link, scale: float) -> None:
 def _draw_box(ax: Axes, box: Box, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    radius = box.height / 2 if box.is_leaf else 5
+    radius = box.height / 2 if box.is_leaf and not box.bars else 5
     ax.add_patch(
         FancyBboxPatch(
             (box.x, box.y - box.height / 2),
@@ -105,11 +118,26 @@ def _draw_box(ax: Axes, box: Box, scale: float) -> None:
     )
     middle, small = box.x + box.width / 2, SMALL * scale
     y = box.y if box.is_leaf else box.y - 5.5
-    _write(ax, middle, y, box.title, box.ink, BOLD * scale, ha="center", bold=True)
+    if box.title:
+        _write(ax, middle, y, box.title, box.ink, BOLD * scale, ha="center", bold=True)
+    if box.bars:
+        ends = [box.x + 5, box.x + box.width - 5]
+        ax.plot(ends, [box.y] * 2, color=style.LINE, linewidth=scale, zorder=1)
+    for bar in box.bars:
+        _draw_bar(ax, bar)
     if box.is_leaf:
         _write(ax, box.x + box.width + 4, box.y, box.note, style.MUTED, small)
     else:
         _write(ax, middle, box.y + 7.5, box.note, style.MUTED, small, ha="center")
+
+
+def _draw_bar(ax: Axes, bar: Bar) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner, colour = (bar.x, bar.y), bar.colour
+    ax.add_patch(
+        Rectangle(corner, bar.width, bar.height, color=colour, lw=0, gid="bar")
+    )
 
 
 def _write(

@@ -71,8 +71,10 @@ class Rules:
     answers : tuple of (tuple of str)
         For each node, what leads to its left and to its right child: "yes" or "no",
         and whether missing values go there.
-    value : ndarray of shape (n_nodes,)
-        What each leaf adds to the raw prediction, step size included.
+    value : ndarray of shape (n_nodes, V)
+        What each leaf adds to V raw outputs, step size included.
+    outputs : tuple of str
+        What these outputs are of.
     gain, weight : ndarray of shape (n_nodes,)
         Decrease of the objective by each split; total sample weight of each node.
     """
@@ -82,6 +84,7 @@ class Rules:
     conditions: tuple[Condition | None, ...]
     answers: tuple[tuple[str, str] | tuple[()], ...]
     value: Array
+    outputs: tuple[str, ...]
     gain: Array
     weight: Array
 
@@ -97,8 +100,10 @@ class Rules:
         return f"{self.heading}: {self.n_leaves} {what}"
 
     @classmethod
-    def of(cls, model: Any, round: int = 0, output: int = 0) -> Rules:
+    def of(cls, model: Any, round: int = 0, output: int | None = None) -> Rules:
         """Return the rules of the tree of a round and of an output.
+
+        Without an output it is the first or, if all share one tree, all of them.
 
         Raises
         ------
@@ -108,22 +113,31 @@ class Rules:
             If that round was not fitted by a tree.
         """
         subject = Subject.of(model)
-        ensemble, n_outputs = subject.ensemble, len(subject.outputs)
-        round = _position("round", round, ensemble.n_rounds)
-        output = _position("output", output, n_outputs)
-        tree, value, shared = _tree(ensemble.rounds[round], output, round)
+        rounds, n_outputs = subject.ensemble.rounds, len(subject.outputs)
+        round = _position("round", round, len(rounds))
+        if output is not None:
+            output = _position("output", output, n_outputs)
+        tree, value, shown = _tree(rounds[round], output, round)
+        outputs = tuple(subject.outputs[k] for k in shown)
         heading = f"Round {round}"
-        if subject.outputs[output]:
-            heading += f", {subject.outputs[output]}"
-        if shared and n_outputs > 1:
-            heading += f" (one tree for {n_outputs} outputs)"
+        if len(shown) == 1 and outputs[0]:
+            heading += f", {outputs[0]}"
+        if 1 < n_outputs == tree.n_outputs:
+            heading += f", one tree for {n_outputs} outputs"
         conditions = tuple(_condition(subject, tree, i) for i in range(tree.n_nodes))
         answers = tuple(
             () if condition is None else _answers(condition, tree.missing_left[i])
             for i, condition in enumerate(conditions)
         )
         return cls(
-            heading, tree.left, conditions, answers, value, tree.gain, tree.weight
+            heading,
+            tree.left,
+            conditions,
+            answers,
+            value,
+            outputs,
+            tree.gain,
+            tree.weight,
         )
 
 
@@ -140,18 +154,22 @@ def _position(name: str, given: Any, count: int) -> int:
     return position % count
 
 
-def _tree(done: Round, output: int, round: int) -> tuple[Any, Array, bool]:
-    """Return a round's tree for an output, the values it adds, whether it is shared."""
+def _tree(
+    done: Round, output: int | None, round: int
+) -> tuple[Any, Array, tuple[int, ...]]:
+    """Return a round's tree, the values it adds, and the outputs that these are of."""
     hypothesis = done.hypothesis
     if not hasattr(hypothesis, "trees"):
         raise TypeError(
             f"Round {round} was fitted by a {type(hypothesis).__name__}, which has no "
             "trees; choose a round that was fitted by a tree."
         )
-    shared = len(hypothesis.trees) == 1
-    which = 0 if shared else output
-    values = scaled_cells(hypothesis.cell_values, done.size)[which]
-    return hypothesis.trees[which], values[:, output if shared else 0], shared
+    values = scaled_cells(hypothesis.cell_values, done.size)
+    if len(hypothesis.trees) > 1:
+        output = output or 0
+        return hypothesis.trees[output], values[output], (output,)
+    shown = tuple(range(values[0].shape[1])) if output is None else (output,)
+    return hypothesis.trees[0], values[0][:, shown], shown
 
 
 def _condition(subject: Subject, tree: Any, node: int) -> Condition | None:
@@ -197,7 +215,13 @@ def _answers(condition: Condition, missing_left: int) -> tuple[str, str]:
     return ("yes or missing", "no") if missing_left else ("yes", "no or missing")
 
 
-def tree_text(model: Any, round: int = 0, output: int = 0) -> str:
+def _vector(values: Array) -> str:
+    """Return one value, or several in brackets."""
+    shown = [number(value, signed=True) for value in values]
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
+
+
+def tree_text(model: Any, round: int = 0, output: int | None = None) -> str:
     """Return one tree of a model as indented rules.
 
     Parameters
@@ -206,8 +230,9 @@ def tree_text(model: Any, round: int = 0, output: int = 0) -> str:
         A fitted model of trees.
     round : int, default=0
         The round, from 0; negative numbers count from the last.
-    output : int, default=0
-        The raw output, from 0: with more than two classes, the number of the class.
+    output : int, optional
+        The raw output, from 0: with more than two classes, the number of the class. By
+        default the first or, if all outputs share one tree, all of them.
 
     Returns
     -------
@@ -248,7 +273,7 @@ def tree_text(model: Any, round: int = 0, output: int = 0) -> str:
         weight = f"weight {number(rules.weight[node])}"
         condition = rules.conditions[node]
         if condition is None:
-            said = f"{number(rules.value[node], signed=True)}  ({weight})"
+            said = f"{_vector(rules.value[node])}  ({weight})"
         else:
             gain = number(rules.gain[node])
             said = f"{condition.text()}  (gain {gain}, {weight})"

@@ -9,12 +9,8 @@ from made_trees import make_tree as random_tree
 from boostlab import GradientBoostingRegressor
 from boostlab.inspection import plot_tree, style, tree_svg
 from boostlab.inspection.subject import Subject
-from boostlab.inspection.tree_layout import (
-    depths,
-    drawing,
-    text_width,
-    tidy_positions,
-)
+from boostlab.inspection.tidy import depths, tidy_positions
+from boostlab.inspection.tree_layout import drawing, text_width
 from boostlab.inspection.tree_rules import Rules
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -90,7 +86,7 @@ def test_svg_holds_every_node(regressor):
     rules, found = Rules.of(regressor, 3), texts_of(svg)
     for i, condition in enumerate(rules.conditions):
         if condition is None:
-            assert style.number(rules.value[i], signed=True) in found
+            assert style.number(rules.value[i, 0], signed=True) in found
         else:
             assert condition.text(30) in found
     assert found[-1] == f"Round 3: {rules.n_leaves} leaves"
@@ -162,3 +158,51 @@ def test_names_are_no_formulas(small, make_ensemble, monkeypatch):
     ax = plot_tree(model)
     ax.figure.canvas.draw()
     assert "$\\frac{ ≤ 1.5" in [text.get_text() for text in ax.texts]
+
+
+@pytest.fixture
+def shared(make_tree, make_ensemble):
+    """One tree for three outputs."""
+    leaf = (-1, -1, 0.0, 0)
+    nodes = [
+        (1, 1, 0.5, 1, [0.0, 0.0, 0.0], 5.0, 3.0),
+        (*leaf, [1.0, -2.0, 0.5], 0.0, 2.0),
+        (*leaf, [-1.0, 4.0, 0.0], 0.0, 1.0),
+    ]
+    return make_ensemble([make_tree(nodes)], sizes=[0.5])
+
+
+def test_leaves_of_several_outputs_have_bars(shared, monkeypatch):
+    names = replace(Subject.of(shared), outputs=("class a", "class b", "class c"))
+    monkeypatch.setattr(Subject, "of", lambda model: names)
+    picture = drawing(Rules.of(shared))
+    first, second = (box.bars for box in picture.boxes[1:])
+    heights = np.array([bar.height for bar in first + second])
+    np.testing.assert_allclose(heights / heights.max(), [0.25, 0.5, 0.125, 0.25, 1, 0])
+    middle = picture.boxes[1].y
+    assert first[0].y == middle - first[0].height  # up
+    assert first[1].y == middle  # down
+    assert [bar.text for bar in picture.key] == list(names.outputs)
+    assert [bar.colour for bar in first] == [bar.colour for bar in picture.key]
+    svg = tree_svg(shared)
+    shown = [node.text for node in ET.fromstring(svg).iter(f"{SVG}title")]
+    assert {"class a: +0.5", "class b: \N{MINUS SIGN}1", "class b: +2"} <= set(shown)
+    ax = plot_tree(shared)
+    assert [patch.get_gid() for patch in ax.patches].count("bar") == 9
+    assert "class c" in [text.get_text() for text in ax.texts]
+
+
+def test_one_output_of_a_shared_tree(shared):
+    picture = drawing(Rules.of(shared, output=1))
+    assert [box.title for box in picture.boxes[1:]] == ["−1", "+2"]
+    assert picture.key == ()
+
+
+def test_many_outputs_are_told_by_sign(make_ensemble):
+    tree = random_tree(np.random.default_rng(0), 4, 3, n_outputs=40)
+    picture = drawing(Rules.of(make_ensemble([tree])))
+    bars = [bar for box in picture.boxes for bar in box.bars]
+    assert len(bars) == 160
+    assert {bar.colour for bar in bars} == {style.POSITIVE, style.NEGATIVE}
+    assert picture.key == ()
+    plot_tree(make_ensemble([tree]))

@@ -41,18 +41,18 @@ def test_a_single_leaf(make_tree, make_ensemble):
 def test_rounds_and_outputs_are_chosen(small, make_ensemble):
     other = replace(small, value=2 * small.value)
     model = make_ensemble([small, other], [other, small], sizes=[1.0, [0.5, 0.25]])
-    assert Rules.of(model, 0, 0).value.tolist() == small.value[:, 0].tolist()
-    assert Rules.of(model, 0, 1).value.tolist() == other.value[:, 0].tolist()
-    assert Rules.of(model, 1, 0).value.tolist() == small.value[:, 0].tolist()
+    assert Rules.of(model, 0, 0).value[:, 0].tolist() == small.value[:, 0].tolist()
+    assert Rules.of(model, 0, 1).value[:, 0].tolist() == other.value[:, 0].tolist()
+    assert Rules.of(model, 1, 0).value[:, 0].tolist() == small.value[:, 0].tolist()
     last = Rules.of(model, -1, -1)
-    assert last.value.tolist() == (small.value[:, 0] / 4).tolist()
-    assert last.heading == "Round 1"
+    assert last.value[:, 0].tolist() == (small.value[:, 0] / 4).tolist()
+    assert last.heading == "Round 1, output 1"
 
 
 def test_cells_that_the_step_valued(small, make_ensemble):
     sizes = [CellValues((np.array([[0.0], [0], [7], [8], [9]]),))]
     rules = Rules.of(make_ensemble([small], sizes=sizes))
-    assert rules.value.tolist() == [0, 0, 7, 8, 9]
+    assert rules.value[:, 0].tolist() == [0, 0, 7, 8, 9]
 
 
 def test_one_tree_for_all_outputs(make_tree, make_ensemble):
@@ -65,8 +65,14 @@ def test_one_tree_for_all_outputs(make_tree, make_ensemble):
     )
     for size in (0.5, [0.5, 0.5, 0.5]):
         rules = Rules.of(make_ensemble([shared], sizes=[size]), 0, 2)
-        assert rules.value.tolist() == [0, 1.5, -1.5]
-        assert rules.heading == "Round 0 (one tree for 3 outputs)"
+        assert rules.value[:, 0].tolist() == [0, 1.5, -1.5]
+        assert rules.heading == "Round 0, output 2, one tree for 3 outputs"
+    assert tree_text(make_ensemble([shared], sizes=[0.5])).splitlines() == [
+        "Round 0, one tree for 3 outputs: 2 leaves",
+        "x1 ≤ 0.5  (gain 5, weight 3)",
+        "├─ yes or missing: [+0.5, +1, +1.5]  (weight 2)",
+        "└─ no: [-0.5, -1, -1.5]  (weight 1)",
+    ]
 
 
 def test_sets_of_categories(make_tree):
@@ -141,7 +147,7 @@ def test_leaves_of_a_path_add_up_to_the_prediction(regressor, frame):
     for round in range(regressor.n_iter_):
         done = regressor.ensemble_.rounds[round]
         leaf = done.hypothesis.cells(table)[0]
-        raw += Rules.of(regressor, round).value[leaf]
+        raw += Rules.of(regressor, round).value[leaf, 0]
     raw += regressor.baseline_prediction_[0]
     np.testing.assert_allclose(raw, regressor.predict(X[:40]), rtol=1e-12)
 
