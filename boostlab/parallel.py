@@ -11,6 +11,9 @@ import joblib
 
 from boostlab import _core
 
+FEW_ROWS = 64
+"""Number of rows up to which one thread predicts."""
+
 _N_THREADS: ContextVar[int | None] = ContextVar("boostlab_n_threads", default=None)
 
 

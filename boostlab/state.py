@@ -300,15 +300,20 @@ class Ensemble:
 
     def _fuse(self) -> Any:
         """Return a predictor for all rounds at once, where their class offers one."""
-        kinds = {type(done.hypothesis) for done in self.rounds}
-        fuse = getattr(next(iter(kinds)), "fuse", None) if len(kinds) == 1 else None
-        corrected = any(done.correction is not None for done in self.rounds)
-        if fuse is None or corrected or not self.update.additive:
+        if not self.update.additive:
             return None
         rounds = tuple(self.rounds)
         if self._fused is None or self._fused[0] != rounds:
-            self._fused = rounds, fuse(rounds)
+            self._fused = rounds, _fused(rounds)
         return self._fused[1]
+
+
+def _fused(rounds: tuple[Round, ...]) -> Any:
+    """Return the rounds as one predictor, or None where there is no such."""
+    kinds = {type(done.hypothesis) for done in rounds}
+    fuse = getattr(next(iter(kinds)), "fuse", None) if len(kinds) == 1 else None
+    corrected = any(done.correction is not None for done in rounds)
+    return None if fuse is None or corrected else fuse(rounds)
 
 
 @dataclass(slots=True, eq=False)

@@ -214,12 +214,17 @@ typedef struct {
     int64_t n_trees, n_subsets;
 } bl_forest;
 
-/* Add every tree's values to raw (output-major), in the order of the trees. */
-int bl_predict(const bl_forest *forest, const bl_matrix *x, double *raw,
-               int n_threads);
+/* A forest laid out for many rows; see layout.h. */
+typedef struct bl_layout bl_layout;
+
+/* Add every tree's values to raw (output-major), in the order of the trees. Without a
+ * layout the trees are walked; the result is the same. */
+int bl_predict(const bl_forest *forest, const bl_layout *layout, const bl_matrix *x,
+               double *raw, int n_threads);
 
 /* Write the node ids (n_trees, n_rows) of the leaves that the rows of x fall in. */
-int bl_apply(const bl_forest *forest, const bl_matrix *x, int32_t *ids, int n_threads);
+int bl_apply(const bl_forest *forest, const bl_layout *layout, const bl_matrix *x,
+             int32_t *ids, int n_threads);
 
 /* raw[i] += values[ids[i]] */
 void bl_add_cells(double *raw, const int32_t *ids, const double *values, int64_t n,

@@ -3,6 +3,7 @@
 #define BOOSTLAB_KERNELS_H
 
 #include "boostlab_core.h"
+#include "layout.h"
 
 /* How sums are laid out for one tree; see boostlab_core.h. */
 typedef struct {
@@ -34,8 +35,7 @@ typedef struct {
     int32_t shift;
 } bl_bin_search;
 
-enum { BL_WALK_ROWS = 64,      /* rows that are walked down the trees together */
-       BL_MAX_LANES = 16 };    /* outputs of one tree's histogram */
+enum { BL_MAX_LANES = 16 };    /* outputs of one tree's histogram */
 
 /* What the format of a tree depends on. */
 typedef struct {
@@ -177,6 +177,26 @@ struct bl_kernels {
      * root; subsets NULL where no node splits categories. */
     void (*walk)(const bl_node *nodes, const uint64_t *subsets, int32_t depth,
                  const double *x, int64_t n_features, int64_t n, int32_t *at);
+
+    /* Leaf of one row in n <= BL_WALK_TREES trees, after `depth` steps. */
+    void (*walk_trees)(const bl_node *nodes, const int64_t *starts,
+                       const uint64_t *subsets, int32_t depth, const double *x,
+                       int64_t n, int32_t *at);
+
+    /* Codes of n values, n a multiple of 16, by the search tree of one group. */
+    void (*encode32)(const float *values, int64_t n, const float *heap, int32_t levels,
+                     uint8_t *codes);
+    void (*encode64)(const double *values, int64_t n, const double *heap,
+                     int32_t levels, uint8_t *codes);
+
+    /* Decide n nodes for BL_LANES rows, the last first; slot BL_EXITS receives the
+     * exits. `codes` is the block's place in the first column. */
+    void (*decide)(const bl_choice *choices, int32_t n, const uint64_t *subsets,
+                   const uint8_t *codes, uint8_t *slots);
+
+    /* raw[i] += values[exits[i]] for n <= BL_LANES rows; `values` is padded to 16. */
+    void (*add_exits)(const uint8_t *exits, const double *values, int32_t n_exits,
+                      int64_t n, double *raw);
 };
 
 extern const bl_kernels bl_kernels_serial, bl_kernels_avx2, bl_kernels_avx512;

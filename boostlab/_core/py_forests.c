@@ -9,6 +9,7 @@
 
 typedef struct {
     bl_forest forest;
+    bl_layout *layout;
     int64_t n_features, n_outputs;
 } forest_box;
 
@@ -24,6 +25,7 @@ static void free_forest(forest_box *box)
     free((void *)box->forest.outputs);
     free((void *)box->forest.widths);
     free((void *)box->forest.depths);
+    bl_layout_free(box->layout);
     free(box);
 }
 
@@ -190,6 +192,7 @@ static PyObject *core_forest(PyObject *self, PyObject *args)
         if (box) {
             box->n_features = n_features;
             box->n_outputs = n_outputs;
+            box->layout = bl_layout_new(&box->forest);
             capsule = PyCapsule_New(box, FOREST, destroy_forest);
             if (!capsule)
                 free_forest(box);
@@ -232,7 +235,7 @@ static PyObject *core_predict(PyObject *self, PyObject *args)
         Py_buffer *raw = acquire(&held, raw_out, "raw", F64, 2, shape, WRITE | FORTRAN);
         if (raw) {
             Py_BEGIN_ALLOW_THREADS
-            status = bl_predict(&box->forest, &x, raw->buf, n_threads);
+            status = bl_predict(&box->forest, box->layout, &x, raw->buf, n_threads);
             Py_END_ALLOW_THREADS
             ready = 1;
         }
@@ -261,7 +264,7 @@ static PyObject *core_apply(PyObject *self, PyObject *args)
         Py_buffer *ids = acquire(&held, ids_out, "ids", I32, 2, shape, WRITE);
         if (ids) {
             Py_BEGIN_ALLOW_THREADS
-            status = bl_apply(&box->forest, &x, ids->buf, n_threads);
+            status = bl_apply(&box->forest, box->layout, &x, ids->buf, n_threads);
             Py_END_ALLOW_THREADS
             ready = 1;
         }

@@ -6,8 +6,10 @@
 #include "kernels.h"
 
 #include "bin_kernels.h"
+#include "encode_kernels.h"
 #include "gradients_kernels.h"
 #include "hist_kernels.h"
+#include "mux_kernels.h"
 #include "partition_kernels.h"
 #include "predict_kernels.h"
 #include "quantize_kernels.h"
@@ -22,6 +24,9 @@
         .histogram = bl_histogram, .flush = bl_flush, .exact_sum = bl_exact_sum,      \
         .partition = bl_partition,                                                    \
         .best_split = bl_best_split, .walk = bl_walk,                                 \
+        .walk_trees = bl_walk_trees,                                                  \
+        .encode32 = bl_encode32, .encode64 = bl_encode64, .decide = bl_decide,        \
+        .add_exits = bl_add_exits,                                                    \
     }
 
 #endif

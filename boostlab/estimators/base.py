@@ -32,7 +32,7 @@ from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
 from boostlab.groups import Groups
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
-from boostlab.parallel import threads
+from boostlab.parallel import FEW_ROWS, threads
 from boostlab.protocols import Objective
 from boostlab.state import Ensemble, Problem, Run
 from boostlab.updates import AddToPrediction
@@ -327,7 +327,8 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
     def _raw_prediction(self, X: Any) -> Array:
         """Return the raw prediction, shape (n, K)."""
         table = self._table(X)
-        with threads(self.n_jobs):
+        # Few rows are predicted faster than the processors are counted.
+        with threads(1 if table.n_samples <= FEW_ROWS else self.n_jobs):
             return self.ensemble_.predict(table)
 
     def _staged_raw_prediction(self, X: Any) -> Iterator[Array]:

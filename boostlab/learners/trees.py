@@ -19,7 +19,7 @@ from boostlab.learners.tree_arrays import (
     starts_of,
     unpack_trees,
 )
-from boostlab.parallel import n_threads
+from boostlab.parallel import FEW_ROWS, n_threads
 from boostlab.registry import register
 from boostlab.state import Round, State
 
@@ -176,16 +176,18 @@ def _forest(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedTrees:
-    """All trees of an ensemble, walked together, 64 rows at a time.
+    """All trees of an ensemble, laid out for prediction of many rows.
 
     Parameters
     ----------
     forest : capsule
-        The core's packed nodes, values scaled by the rounds' sizes.
+        The core's trees, values scaled by the rounds' sizes.
     """
 
     forest: Any
 
     def add_to(self, raw_prediction: NDArray[np.float64], table: Table) -> None:
         """Add the trees' values for the rows of `table`, in the order of rounds."""
-        _core.predict(self.forest, table.numeric, raw_prediction, n_threads())
+        # Few rows are predicted faster than the processors are counted.
+        limit = 1 if table.n_samples <= FEW_ROWS else n_threads()
+        _core.predict(self.forest, table.numeric, raw_prediction, limit)

@@ -42,7 +42,7 @@ def check(trees, x, outputs=None, n_outputs=1, start=0.0):
                 assert np.array_equal(raw, expected), name
 
 
-@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 511, 512, 513, 3000])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 63, 64, 65, 255, 256, 257, 3000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_numbers_of_rows(n, dtype):
     x = values(300, 4)
@@ -186,3 +186,72 @@ def test_binned_rows_and_sets(tier, subsets):
         tree = made_trees.make_tree(rng, n_leaves, 3, 2, subsets)
         found = core_calls.apply_bins(tree, columns, 2)
         assert np.array_equal(found, made_trees.binned_leaves(tree, columns))
+
+
+@pytest.mark.parametrize("n_leaves", [1, 15, 16, 17, 33, 48, 49, 64, 65, 255, 256, 257])
+@pytest.mark.parametrize("chain", [False, True])
+def test_every_size_of_value_tables(n_leaves, chain):
+    rng = np.random.default_rng(n_leaves)
+    trees = [made_trees.make_tree(rng, n, 5, 1, 0.1, chain) for n in (n_leaves, 20)]
+    check_made(trees, made_trees.make_rows(rng, 70, 5), [0, 0], 1)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_trees_that_are_walked_on_below_the_nodes_decided(chain, n_outputs):
+    rng = np.random.default_rng(n_outputs)
+    trees = [
+        made_trees.make_tree(rng, n_leaves, 6, n_outputs, 0.2, chain)
+        for n_leaves in (900, 31, 400)
+    ]
+    check_made(trees, made_trees.make_rows(rng, 100, 6), [0, 0, 0], n_outputs)
+
+
+@pytest.mark.parametrize("n_values", [120, 140, 300, 700])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_more_thresholds_than_one_group_has(n_values, dtype):
+    rng = np.random.default_rng(n_values)
+    trees = [
+        made_trees.make_tree(rng, 200, 2, 1, 0.02, n_values=n_values) for _ in range(12)
+    ]
+    x = made_trees.make_rows(rng, 200, 2, n_values).astype(dtype)
+    check_made(trees, x, [0] * len(trees), 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_thresholds_between_the_numbers_of_float32(dtype):
+    """Searched among thresholds rounded down, float32 values fall on the same sides."""
+    rng = np.random.default_rng(0)
+    extremes = [1e300, -1e300, 3.5e38, -3.5e38, 1e-300, -1e-300, 1e-45, 0.0, -0.0]
+    extremes += [np.inf, -np.inf, np.finfo(np.float32).max, 1 + 1e-12, 1 - 1e-12]
+    borders = np.concatenate([extremes, rng.standard_normal(60)])
+    trees = []
+    for _ in range(6):
+        tree = made_trees.make_tree(rng, 40, 2)
+        inner = tree.feature >= 0
+        tree.threshold[inner] = rng.choice(borders, inner.sum())
+        trees.append(tree)
+    with np.errstate(over="ignore"):
+        around = [borders.astype(np.float32)]
+        around += [np.nextafter(around[0], np.float32(s * np.inf)) for s in (-1, 1)]
+    around = np.concatenate([borders, *around])
+    with np.errstate(over="ignore"):
+        x = np.column_stack([around, rng.permutation(around)]).astype(dtype)
+    check_made(trees, x, [0] * len(trees), 1)
+
+
+def test_forests_without_a_layout_are_walked():
+    """NaN has no place among thresholds; what compares with it goes right."""
+    rng = np.random.default_rng(0)
+    trees = [made_trees.make_tree(rng, 30, 3, 2, 0.3) for _ in range(3)]
+    trees[1].threshold[np.flatnonzero(trees[1].feature >= 0)[:5]] = np.nan
+    check_made(trees, made_trees.make_rows(rng, 130, 3), [0] * 3, 2)
+
+
+def test_more_columns_than_a_layout_has():
+    n_features = 66_000
+    rng = np.random.default_rng(0)
+    tree = made_trees.make_tree(rng, n_features + 1, n_features)
+    tree.feature[tree.feature >= 0] = np.arange(n_features)
+    x = rng.integers(-12, 12, (6, n_features)) / 4
+    check_made([tree], x, [0], 1)
