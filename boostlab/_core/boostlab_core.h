@@ -128,6 +128,50 @@ double bl_loss_sum(bl_loss loss, const double *y, const double *raw,
                    const double *weight, int64_t n, int64_t n_outputs, double param,
                    int n_threads);
 
+/* ---- ranking ------------------------------------------------------------------ */
+
+/* The documents of queries: those of query q are rows[starts[q]] .. rows[starts[q+1]-1].
+ * copies[i] >= 1 is how often row i's document is there; NULL for once. Documents of
+ * equal score come in every order at once: every figure is the mean over these orders,
+ * so nothing depends on the order of the rows, not even by a bit. */
+typedef struct {
+    const int64_t *starts;     /* (n_queries + 1) */
+    const int32_t *rows;
+    const int32_t *copies;
+    int64_t n_queries;
+} bl_queries;
+
+/* What is measured: the discounted gain, the average precision of documents with a gain
+ * above 0, or pairs of different gain, which count alike. */
+typedef enum { BL_RANK_NDCG, BL_RANK_MAP, BL_RANK_PAIRS, BL_N_RANKINGS } bl_ranking;
+
+typedef struct {
+    bl_ranking ranking;
+    int64_t top;               /* pairs with a document in the first `top` places count */
+    double sigmoid;
+    int normalize;             /* LightGBM's lambdarank_norm */
+} bl_lambda_params;
+
+/* Gradient and hessian of the pairs' logistic losses, each pair weighted by what its
+ * exchange would change in the measure, times scale[q]; those of a query, normalized or
+ * not, times weight[q]. */
+int bl_lambdas(const bl_queries *queries, const double *gain, const double *raw,
+               const double *scale, const double *weight,
+               const bl_lambda_params *params, double *gradient, double *hessian,
+               int n_threads);
+
+/* The measure of each query, for the first `top` places: the discounted gain, not
+ * normalized; the average precision of all places; or the sum of the pairs' losses. */
+int bl_rank_measure(const bl_queries *queries, const double *gain, const double *raw,
+                    const bl_lambda_params *params, double *measure, int n_threads);
+
+/* Cross-entropy of softmax(raw) and target / sum(target) within each query, times
+ * weight[q]: derivatives (rho - target) and rho (1 - rho), and the loss of each query.
+ * gradient and hessian, or losses, may be NULL. */
+void bl_rank_entropy(const bl_queries *queries, const double *target,
+                     const double *raw, const double *weight, double *gradient,
+                     double *hessian, double *losses, int n_threads);
+
 /* ---- trees -------------------------------------------------------------------- */
 
 typedef struct {

@@ -116,6 +116,23 @@ typedef void (*bl_loss_terms_kernel)(const double *y, const double *raw, int64_t
                                      int64_t stride, int64_t n_outputs, double param,
                                      double *terms);
 
+/* A document, or several of equal score and gain, as bl_rank_against compares it. Its
+ * pair with a document of value `lower` weighs upper - head * lower. */
+typedef struct {
+    double score, gain, count, upper, head;
+} bl_ranked;
+
+typedef struct {
+    double sigmoid;
+    int by_gain;               /* a pair weighs by its difference of gains, too */
+    int by_distance;           /* a pair is divided by 0.01 + |difference of scores| */
+} bl_pair_rule;
+
+/* Sums over pairs by eight accumulators, to be added in order. */
+typedef struct {
+    double gradient[8], hessian[8], size[8];
+} bl_pair_sums;
+
 struct bl_kernels {
     const char *name;
 
@@ -172,6 +189,13 @@ struct bl_kernels {
     /* Best split of one feature's histogram; total is a cell. */
     void (*best_split)(const int64_t *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const int64_t *total, bl_split *best);
+
+    /* Add the pairs of one document with n others to the others' derivatives, and to
+     * the sums what they give the document itself (size: the sum of absolute slopes). */
+    void (*rank_against)(const bl_ranked *one, const double *score, const double *gain,
+                         const double *lower, const double *count, int64_t n,
+                         const bl_pair_rule *rule, double *gradient, double *hessian,
+                         bl_pair_sums *sums);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

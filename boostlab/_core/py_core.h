@@ -72,6 +72,6 @@ int subset_table(buffers *held, PyObject *object, const uint64_t **subsets,
 
 /* Methods of the module, by the file that has them; each ends with an empty entry. */
 extern PyMethodDef py_bins_methods[], py_losses_methods[], py_trees_methods[],
-    py_forests_methods[];
+    py_forests_methods[], py_ranking_methods[];
 
 #endif

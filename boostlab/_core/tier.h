@@ -13,6 +13,7 @@
 #include "partition_kernels.h"
 #include "predict_kernels.h"
 #include "quantize_kernels.h"
+#include "ranking_kernels.h"
 #include "split_kernels.h"
 
 #define BL_TIER_TABLE(tier)                                                           \
@@ -27,6 +28,7 @@
         .walk_trees = bl_walk_trees,                                                  \
         .encode32 = bl_encode32, .encode64 = bl_encode64, .decide = bl_decide,        \
         .add_exits = bl_add_exits,                                                    \
+        .rank_against = bl_rank_against,                                              \
     }
 
 #endif
