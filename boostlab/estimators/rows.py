@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.data.hashing import hash_rows, mix
 from boostlab.groups import Groups
 
 Array = NDArray[np.float64]
@@ -172,9 +173,10 @@ def hold_out(
     ValueError
         If either side would be empty.
     """
-    order_by = _hash(rows, seed)
+    columns = (*rows.numeric.T, rows.y)
+    order_by = hash_rows(columns, len(rows.y), seed)
     if rows.group is not None:
-        order_by = _mix(_group_sums(rows, order_by))[rows.group.codes]
+        order_by = mix(_group_sums(rows, order_by))[rows.group.codes]
     held_out = np.zeros(len(rows.y), dtype=bool)
     groups = rows.y if stratify else np.zeros(len(rows.y))
     for group in np.unique(groups):
@@ -216,22 +218,3 @@ def _first_share(
     before = np.concatenate([[0.0], np.cumsum(totals)])
     middle = before[:-1] + totals / 2
     return (middle < share * before[-1])[where]
-
-
-def _hash(rows: Rows, seed: int) -> NDArray[np.uint64]:
-    """Return 64 bits for each row that depend on its features, its target, the seed."""
-    code = np.full(len(rows.y), seed, dtype=np.uint64)
-    for values in (*rows.numeric.T, rows.y):
-        # Adding zero makes +0 of -0, which are equal but have different bits.
-        column = values.astype(np.float64) + 0.0
-        column[np.isnan(column)] = np.nan
-        code = _mix(code ^ column.view(np.uint64))
-    return code
-
-
-def _mix(code: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit words; the finaliser of SplitMix64 (Steele et al., 2014)."""
-    code = code + np.uint64(0x9E3779B97F4A7C15)
-    code = (code ^ (code >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    code = (code ^ (code >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return code ^ (code >> np.uint64(31))
