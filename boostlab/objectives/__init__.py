@@ -6,13 +6,21 @@ A new one is a subclass of :class:`PointwiseObjective`, or three functions given
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 
 from boostlab.objectives.base import ObjectiveError, PointwiseObjective
 from boostlab.objectives.checks import check_objective
 from boostlab.objectives.classification import Binomial, Exponential, Multinomial
 from boostlab.objectives.custom import CustomObjective
 from boostlab.objectives.deviance import Gamma, Poisson, Tweedie
+from boostlab.objectives.ranking import (
+    CrossEntropyNDCG,
+    LambdaRank,
+    PairwiseLogistic,
+    RankingObjective,
+)
 from boostlab.objectives.regression import (
     AbsoluteError,
     Huber,
@@ -24,15 +32,19 @@ from boostlab.protocols import Objective
 __all__ = [
     "AbsoluteError",
     "Binomial",
+    "CrossEntropyNDCG",
     "CustomObjective",
     "Exponential",
     "Gamma",
     "Huber",
+    "LambdaRank",
     "Multinomial",
     "ObjectiveError",
+    "PairwiseLogistic",
     "PointwiseObjective",
     "Poisson",
     "Quantile",
+    "RankingObjective",
     "SquaredError",
     "Tweedie",
     "check_objective",
@@ -40,7 +52,7 @@ __all__ = [
     "objective_names",
 ]
 
-_NAMED: dict[str, dict[str, type[PointwiseObjective]]] = {
+_NAMED: dict[str, dict[str, Callable[[], Objective]]] = {
     "regression": {
         "squared_error": SquaredError,
         "absolute_error": AbsoluteError,
@@ -51,6 +63,12 @@ _NAMED: dict[str, dict[str, type[PointwiseObjective]]] = {
         "tweedie": Tweedie,
     },
     "classification": {"log_loss": Binomial, "exponential": Exponential},
+    "ranking": {
+        "ndcg": LambdaRank,
+        "map": partial(LambdaRank, "map"),
+        "pairwise": PairwiseLogistic,
+        "xe_ndcg": CrossEntropyNDCG,
+    },
 }
 
 _ELSEWHERE = {
@@ -70,6 +88,14 @@ _ELSEWHERE = {
     "mse": "squared_error",
     "rmse": "squared_error",
     "pinball": "quantile",
+    "lambdamart": "ndcg",
+    "lambdarank": "ndcg",
+    "rank:map": "map",
+    "rank:ndcg": "ndcg",
+    "rank:pairwise": "pairwise",
+    "rank_xendcg": "xe_ndcg",
+    "ranknet": "pairwise",
+    "xendcg": "xe_ndcg",
 }
 """What other libraries call them: for suggestions, not accepted."""
 
@@ -79,7 +105,7 @@ def objective_names(task: str) -> tuple[str, ...]:
 
     Parameters
     ----------
-    task : {"regression", "classification"}
+    task : {"regression", "classification", "ranking"}
     """
     return tuple(_NAMED[task])
 
@@ -93,12 +119,13 @@ def get_objective(
     ----------
     objective : str or Objective
         "squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma" or
-        "tweedie" in regression, "log_loss" or "exponential" in classification; or an
-        objective of your own, an instance.
-    task : {"regression", "classification"}
+        "tweedie" in regression, "log_loss" or "exponential" in classification, "ndcg",
+        "map", "pairwise" or "xe_ndcg" in ranking; or an objective of your own, an
+        instance.
+    task : {"regression", "classification", "ranking"}
         What it is for.
     n_classes : int, default=2
-        Number of classes; in regression it is not used.
+        Number of classes; used in classification only.
 
     Raises
     ------
@@ -129,7 +156,7 @@ def get_objective(
     return made
 
 
-def _named(name: str, task: str, n_classes: int) -> PointwiseObjective:
+def _named(name: str, task: str, n_classes: int) -> Objective:
     if name == "log_loss" and task == "classification" and n_classes > 2:
         return Multinomial(n_classes)
     known = _NAMED[task]
