@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         BoostingClassifier,
         BoostingRegressor,
         GradientBoostingClassifier,
+        GradientBoostingRanker,
         GradientBoostingRegressor,
     )
     from boostlab.persistence import (
@@ -43,6 +44,7 @@ __all__ = [
     "BoostingClassifier",
     "BoostingRegressor",
     "GradientBoostingClassifier",
+    "GradientBoostingRanker",
     "GradientBoostingRegressor",
     "ModelFileError",
     "import_xgboost",
@@ -55,6 +57,7 @@ _HOME = {
     "BoostingClassifier": "boostlab.estimators",
     "BoostingRegressor": "boostlab.estimators",
     "GradientBoostingClassifier": "boostlab.estimators",
+    "GradientBoostingRanker": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",

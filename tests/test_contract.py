@@ -12,6 +12,7 @@ from boostlab import (
     BoostingClassifier,
     BoostingRegressor,
     GradientBoostingClassifier,
+    GradientBoostingRanker,
     GradientBoostingRegressor,
 )
 from boostlab.directions import GOSS, MVS
@@ -27,6 +28,11 @@ ONE_TREE = GradientBoostingRegressor(
 ESTIMATORS = {
     "regressor": GradientBoostingRegressor(),
     "classifier": GradientBoostingClassifier(),
+    "ranker": GradientBoostingRanker(),
+    "ranker by average precision": GradientBoostingRanker("map", **FAST),
+    "ranker by pairs": GradientBoostingRanker("pairwise", subsample=0.5, **FAST),
+    "ranker by cross-entropy": GradientBoostingRanker("xe_ndcg", **FAST),
+    "linear ranker": GradientBoostingRanker(learner="linear", **FAST),
     "generic regressor": BoostingRegressor(),
     "generic classifier": BoostingClassifier(),
     "depth-wise regressor": GradientBoostingRegressor(

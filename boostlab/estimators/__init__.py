@@ -5,10 +5,12 @@ from boostlab.estimators.gradient_boosting import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
 )
+from boostlab.estimators.ranking import GradientBoostingRanker
 
 __all__ = [
     "BoostingClassifier",
     "BoostingRegressor",
     "GradientBoostingClassifier",
+    "GradientBoostingRanker",
     "GradientBoostingRegressor",
 ]

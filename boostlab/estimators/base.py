@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -301,12 +301,10 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
         """Return the loss that early stopping watches; None for the objective's."""
         if self.scoring == "loss":
             return None
-        scorer = check_scoring(self, self.scoring)
+        scorer = self._scorer()
         rows = data.rows if data.held_out is None else data.held_out
         targets = self._decode_targets(rows.y)
-        # Not all metrics take weights, so they are given only where they matter.
-        unweighted = (rows.weight == 1).all()
-        weights = {} if unweighted else {"sample_weight": rows.weight}
+        metadata = self._score_metadata(rows)
 
         def loss(run: Run) -> float:
             state = run.state if data.held_out is None else run.state.validation
@@ -314,9 +312,18 @@ class BaseBoosting(CallbackSupportMixin, BaseEstimator):
             vars(model).update(_fitted(run.ensemble))
             # The scorer's questions are answered from what the loop has computed.
             model._raw_prediction = lambda X: state.raw_prediction
-            return -float(scorer(model, rows.numeric, targets, **weights))
+            return -float(scorer(model, rows.numeric, targets, **metadata))
 
         return loss
+
+    def _scorer(self) -> Callable[..., float]:
+        """Return what `scoring` stands for, ``scorer(estimator, X, y, **metadata)``."""
+        return check_scoring(self, self.scoring)
+
+    def _score_metadata(self, rows: Rows) -> dict[str, Any]:
+        """Return what a scorer is given besides features and targets."""
+        # Not all metrics take weights, so they are given only where they matter.
+        return {} if (rows.weight == 1).all() else {"sample_weight": rows.weight}
 
     def _public_callbacks(self, given: Given) -> list[ScikitLearnCallbacks]:
         """Return the monitor of scikit-learn's callbacks, where there are such."""

@@ -49,6 +49,8 @@ TREE_DOMAINS: dict[str, Domain] = {
 class TreeBoosting:
     """Parameters and pieces that regressor and classifier have in common."""
 
+    _sampler: type[RowsAndColumns] = RowsAndColumns
+
     def _conflicts(self) -> list[str]:
         """Return what is wrong with the combination of parameters."""
         faults = super()._conflicts() + self._sampling_faults()
@@ -108,5 +110,5 @@ class TreeBoosting:
             step=step(self.learning_rate),
             update=AddToPrediction(),
             corrector=NoCorrection(),
-            sampler=RowsAndColumns(uniform),
+            sampler=self._sampler(uniform),
         )
