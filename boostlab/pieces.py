@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,15 @@ def _plain(value: Any, name: str) -> Any:
         return {"piece": registered, "params": value.to_parts()[0]}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(item, name) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item, name) for item in value), key=str)
+    if isinstance(value, Mapping):
+        pairs = [[_plain(item, name) for item in pair] for pair in value.items()]
+        return {"pairs": pairs}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
@@ -64,12 +72,22 @@ def _plain(value: Any, name: str) -> Any:
     )
 
 
+def _mapping(pairs: Any) -> dict[Any, Any]:
+    """Return the dict that :func:`_plain` made pairs of."""
+    try:
+        return {key: _piece(value) for key, value in pairs}
+    except (TypeError, ValueError):
+        raise ValueError(f"{pairs!r:.200} are not the items of a dict.") from None
+
+
 def _piece(value: Any) -> Any:
     """Return what :func:`_plain` made plain."""
     if isinstance(value, list):
         return [_piece(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if value.keys() == {"pairs"}:
+        return _mapping(value["pairs"])
     cls = class_named(str(value.get("piece")))
     if cls is None or not issubclass(cls, Piece):
         raise ValueError(

@@ -183,6 +183,14 @@ typedef struct {
     int32_t depth_wise;        /* grow level by level instead of best leaf first */
     int32_t n_node_features;   /* features drawn for each node; n_features for all */
     uint64_t seed;             /* of the dither and of the features drawn */
+    double min_gain;           /* least gain of a split */
+
+    /* Rules: any but these defaults makes the search slower; see rules.h. */
+    double l1;                 /* times |value|, added to the objective of a leaf; 0 */
+    double max_delta_step;     /* greatest |value| of a leaf; INFINITY */
+    double path_smoothing;     /* weight that a node's value lends its children's; 0 */
+    const int8_t *monotone;    /* (n_features, n_outputs) signs; NULL for none */
+    int32_t random_splits;     /* try one random threshold a feature and node; 0 */
 } bl_params;
 
 /* What a tree must fit: derivatives of n_outputs outputs, output-major. */
@@ -223,7 +231,14 @@ void bl_workspace_free(bl_workspace *workspace);
  * every row, sampled or not.
  * A split gains sum_k G_k^2 / (H_k + l2) over the outputs k; leaf values are
  * -G_k / (H_k + l2), from sums of the unquantised inputs: each is cut into two integers
- * (bl_exact), whose sums depend on no order, no number of threads, no parts of the rows. */
+ * (bl_exact), whose sums depend on no order, no number of threads, no parts of the rows.
+ *
+ * With rules a side of a split has the value v of rules.h and scores
+ * -(2 G v + (H + l2) v^2 + 2 l1 |v|); a split gains what its sides score above the node.
+ * Where a feature has a monotone sign, a split whose values (of sums of words) are in the
+ * wrong order is not allowed, and the middle between them bounds the values below: a
+ * larger x never gets a value on the wrong side of a smaller one's. The sign says nothing
+ * of missing values: they go where they gain most, or alone to the right. */
 int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
             const int64_t *offsets, const bl_params *params, bl_tree *tree, int32_t *ids,
             bl_workspace *workspace, int n_threads);

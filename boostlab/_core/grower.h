@@ -36,6 +36,7 @@ typedef struct {
     bl_node_state *nodes;
     int64_t *totals;               /* one cell a node */
     int64_t *left_totals;          /* likewise: what its split leaves on the left */
+    double *rules;                 /* values and bounds of nodes, or NULL; see rules.c */
     int32_t *heap;
     int64_t n_heap, n_nodes;
     uint8_t *drawn;                /* features drawn for two nodes */
@@ -97,6 +98,19 @@ int32_t bl_pop(bl_grower *s);
 
 /* Order the node's rows, left before right; return the number on the left. */
 int64_t bl_partition_node(bl_grower *s, const bl_node_state *node);
+
+/* ---- rules.c ------------------------------------------------------------------ */
+
+int bl_has_rules(const bl_params *params);
+int64_t bl_rule_numbers(const bl_grower *s);    /* of a node */
+
+/* Value the root, or the children of a node that was split. */
+void bl_rule_root(bl_grower *s);
+void bl_rule_children(bl_grower *s, int32_t id, int32_t left);
+bl_rule bl_rule_of(const bl_grower *s, int32_t id, int64_t feature);
+
+/* The value of output k of a leaf, from sums of the unquantised inputs. */
+double bl_rule_leaf(const bl_grower *s, int32_t id, int64_t k, double g, double divisor);
 
 /* ---- leaves.c ----------------------------------------------------------------- */
 

@@ -100,6 +100,14 @@ typedef struct {
     uint8_t missing_left;
 } bl_split;
 
+/* What the children of one node are valued by, beside bl_params; one number a lane. */
+typedef struct {
+    const double *value, *lower, *upper;    /* of the node */
+    const int8_t *signs;       /* of the feature, for n_signs outputs */
+    int n_signs;
+    uint64_t random;           /* with random_splits: which threshold */
+} bl_rule;
+
 /* Sums of derivatives that do not depend on their order: x * 2^e is cut into its nearest
  * integer, of at most 35 bits, and 35 bits of what remains; both are summed exactly. */
 typedef struct {
@@ -196,6 +204,11 @@ struct bl_kernels {
                          const double *lower, const double *count, int64_t n,
                          const bl_pair_rule *rule, double *gradient, double *hessian,
                          bl_pair_sums *sums);
+
+    /* The same for trees that have rules. */
+    void (*best_ruled)(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                       const bl_params *params, const bl_rule *rule,
+                       const int64_t *total, bl_split *best);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

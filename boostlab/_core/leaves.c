@@ -90,7 +90,10 @@ static void write_values(const leaf_job *job, bl_tree *tree)
             double g = to_real(sums[k], job->g_scale);
             double h = to_real(sums[n_outputs + (own ? k : 0)], job->h_scale);
             double divisor = h + s->params->l2;
-            value[k] = divisor > 0 ? -g / divisor : 0.0;
+            if (s->rules)
+                value[k] = bl_rule_leaf(s, job->leaves[l], k, g, divisor);
+            else
+                value[k] = divisor > 0 ? -g / divisor : 0.0;
         }
     }
 }

@@ -108,7 +108,7 @@ typedef struct {
     PyObject *columns, *tiles, *n_bins, *borders, *offsets;
     PyObject *gradient, *hessian, *weight, *rows, *features;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
-    PyObject *seed, *ids, *workspace;
+    PyObject *seed, *ids, *workspace, *rules, *monotone;
     bl_params params;
     int n_threads;
 } grow_arguments;
@@ -126,12 +126,34 @@ static int parse_grow(PyObject *args, grow_arguments *a)
 {
     bl_params *p = &a->params;
     return PyArg_ParseTuple(
-        args, "(OOOOO)(OOOOO)(iidddiiO)(OOOOOOOO)OOi:grow", &a->columns, &a->tiles,
+        args, "(OOOOO)(OOOOO)(iidddiiO)(OOOOOOOO)OOiO:grow", &a->columns, &a->tiles,
         &a->n_bins, &a->borders, &a->offsets, &a->gradient, &a->hessian, &a->weight,
         &a->rows, &a->features, &p->max_leaves, &p->max_depth, &p->min_leaf_weight,
         &p->min_leaf_hessian, &p->l2, &p->depth_wise, &p->n_node_features, &a->seed,
         &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
-        &a->bin, &a->missing_left, &a->ids, &a->workspace, &a->n_threads);
+        &a->bin, &a->missing_left, &a->ids, &a->workspace, &a->n_threads,
+        &a->rules);
+}
+
+static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
+                       int64_t n_outputs)
+{
+    bl_params *p = &a->params;
+    p->max_delta_step = INFINITY;
+    if (a->rules == Py_None)
+        return 1;
+    if (!PyTuple_Check(a->rules))
+        return fail("rules must be a tuple or None");
+    if (!PyArg_ParseTuple(a->rules, "ddddiO:rules", &p->min_gain, &p->l1,
+                          &p->max_delta_step, &p->path_smoothing, &p->random_splits,
+                          &a->monotone))
+        return 0;
+    if (!(p->min_gain >= 0) || !(p->l1 >= 0) || !(p->path_smoothing >= 0)
+        || !(p->max_delta_step > 0) || isinf(p->l1) || isinf(p->path_smoothing))
+        return fail("min_gain, l1 and path_smoothing must be at least 0, max_delta_step "
+                    "greater");
+    return optional(held, a->monotone, "monotone", I8, bins->n_features * n_outputs,
+                    READ, (void **)&p->monotone);
 }
 
 /* Derivatives of several outputs, one after another. */
@@ -205,7 +227,7 @@ static int grow_tree_arrays(buffers *held, const grow_arguments *a, grow_input *
 
 static PyObject *core_grow(PyObject *self, PyObject *args)
 {
-    grow_arguments a;
+    grow_arguments a = {0};
     grow_input in = {0};
     buffers held = {.count = 0};
     workspace_box *box = NULL;
@@ -222,7 +244,8 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
     a.params.max_depth = a.params.max_depth == -1 ? INT32_MAX : a.params.max_depth;
     if (check_params(&a.params)
         && grow_bins(&held, a.columns, a.tiles, a.n_bins, &in.bins)
-        && grow_target(&held, &a, &in.bins, &in.target) && grow_borders(&held, &a, &in)
+        && grow_target(&held, &a, &in.bins, &in.target)
+        && parse_rules(&held, &a, &in.bins, in.target.n_outputs) && grow_borders(&held, &a, &in)
         && grow_tree_arrays(&held, &a, &in)) {
         int shared = box && atomic_exchange(&box->in_use, 1) == 0;
         Py_BEGIN_ALLOW_THREADS

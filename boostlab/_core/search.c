@@ -38,11 +38,19 @@ static void scan_task(void *context, int64_t task, int thread)
     int64_t f = s->bins->n_features, j = task % f;
     int32_t id = job->ids[task / f];
     (void)thread;
+    const int64_t *cells = s->nodes[id].cells + j * BL_STRIDE * s->cell_words;
+    const int64_t *total = s->totals + id * s->cell_words;
     s->splits[task].bin = -1;
-    if (s->drawn[task])
-        s->kernels->best_split(s->nodes[id].cells + j * BL_STRIDE * s->cell_words,
-                               s->bins->n_bins[j], &s->format, s->params,
-                               s->totals + id * s->cell_words, s->splits + task);
+    if (!s->drawn[task])
+        return;
+    if (s->rules) {
+        bl_rule rule = bl_rule_of(s, id, j);
+        s->kernels->best_ruled(cells, s->bins->n_bins[j], &s->format, s->params, &rule,
+                               total, s->splits + task);
+    } else {
+        s->kernels->best_split(cells, s->bins->n_bins[j], &s->format, s->params, total,
+                               s->splits + task);
+    }
 }
 
 static int precedes(const bl_grower *s, int32_t a, int32_t b)
@@ -121,6 +129,8 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
                 node->feature = (int32_t)j;
             }
         }
+        if (node->split.gain < s->params->min_gain)
+            node->feature = -1;
         if (node->feature >= 0) {
             write_left_total(s, ids[c]);
             push(s, ids[c]);

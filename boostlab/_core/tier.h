@@ -16,6 +16,8 @@
 #include "ranking_kernels.h"
 #include "split_kernels.h"
 
+#include "ruled_kernels.h"
+
 #define BL_TIER_TABLE(tier)                                                           \
     {                                                                                 \
         .name = tier, .derivatives = bl_derivatives_table,                            \
@@ -29,6 +31,7 @@
         .encode32 = bl_encode32, .encode64 = bl_encode64, .decide = bl_decide,        \
         .add_exits = bl_add_exits,                                                    \
         .rank_against = bl_rank_against,                                              \
+        .best_ruled = bl_best_ruled,                                                  \
     }
 
 #endif

@@ -80,6 +80,7 @@ static size_t lay_out(bl_grower *s, int64_t capacity, char *block)
     s->nodes = reserve(block, &used, capacity, sizeof *s->nodes);
     s->totals = reserve(block, &used, capacity * s->cell_words, sizeof(int64_t));
     s->left_totals = reserve(block, &used, capacity * s->cell_words, sizeof(int64_t));
+    s->rules = reserve(block, &used, capacity * bl_rule_numbers(s), sizeof *s->rules);
     s->heap = reserve(block, &used, capacity, sizeof *s->heap);
     s->sums = reserve(block, &used, n_sums, sizeof *s->sums);
     s->cursors = reserve(block, &used, (capacity + 1) / 2 * s->n_threads, sizeof(int64_t));
@@ -128,6 +129,8 @@ int bl_grower_allocate(bl_grower *s, int64_t capacity)
             return BL_NO_MEMORY;
     }
     lay_out(s, capacity, workspace->block);
+    if (!bl_rule_numbers(s))
+        s->rules = NULL;
     return BL_OK;
 }
 

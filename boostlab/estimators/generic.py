@@ -17,6 +17,7 @@ from boostlab.estimators.pieces import (
     STEPS,
     UPDATES,
     LearnerOrName,
+    check_refits,
     learner_piece,
     partitions,
     piece,
@@ -61,11 +62,14 @@ class _FromPieces:
         learner = learner_piece(self.learner, self.every)
         refits = getattr(objective, "refits_cells", False) and partitions(learner)
         default = CellFit() if refits else Shrinkage()
+        step = default if self.step is None else piece(self.step, STEPS)
+        if isinstance(step, CellFit):
+            check_refits(learner)
         return Boosting(
             objective=objective,
             direction=piece(self.direction, DIRECTIONS),
             learner=learner,
-            step=default if self.step is None else piece(self.step, STEPS),
+            step=step,
             update=piece(self.update, UPDATES),
             corrector=piece(self.corrector, CORRECTORS),
             sampler=RowsAndColumns(self.subsample, self.max_features),

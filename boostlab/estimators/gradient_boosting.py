@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.random import Generator, RandomState
 
 from boostlab.directions.sampled import RowSampling
@@ -13,6 +14,7 @@ from boostlab.estimators.parameters import Domain, Number, PieceOrName
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
 from boostlab.estimators.tree_boosting import TREE_DOMAINS, TreeBoosting
+from boostlab.learners.tree_rules import is_by_output
 from boostlab.objectives import Quantile, objective_names
 from boostlab.protocols import Monitor, Objective
 
@@ -56,6 +58,21 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    l1_regularization : float, default=0.0
+        Times the absolute values of the leaves, added to the objective, at least 0.
+    min_gain : float, default=0.0
+        Least gain of a split, at least 0; see :class:`boostlab.learners.Tree`.
+    max_delta_step : float or None, default=None
+        Greatest absolute value of a leaf before shrinkage, greater than 0; None for no
+        limit.
+    path_smoothing : float, default=0.0
+        Weight by which a node's value is drawn towards its parent's, at least 0.
+    monotonic_cst : array-like of int or dict, optional
+        Signs of features: 1 where the prediction must not fall as the feature grows,
+        -1 where it must not rise, 0 for no constraint; an array of shape (n_features,),
+        or a dict by feature name. Nothing is promised of missing values. Not for the
+        losses "absolute_error", "huber" and "quantile", which value the leaves anew;
+        nor are the two parameters above, or `l1_regularization`.
     sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
         How each round's rows are drawn. "goss" keeps the 20 % with the largest
         derivatives and draws 10 % from the others, once 1 / learning_rate rounds are
@@ -154,6 +171,11 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        l1_regularization: float = 0.0,
+        min_gain: float = 0.0,
+        max_delta_step: float | None = None,
+        path_smoothing: float = 0.0,
+        monotonic_cst: Any = None,
         sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
@@ -180,6 +202,11 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.monotonic_cst = monotonic_cst
         self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring
@@ -249,6 +276,22 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    l1_regularization : float, default=0.0
+        Times the absolute values of the leaves, added to the objective, at least 0.
+    min_gain : float, default=0.0
+        Least gain of a split, at least 0; see :class:`boostlab.learners.Tree`.
+    max_delta_step : float or None, default=None
+        Greatest absolute value of a leaf before shrinkage, greater than 0; None for no
+        limit.
+    path_smoothing : float, default=0.0
+        Weight by which a node's value is drawn towards its parent's, at least 0.
+    monotonic_cst : array-like of int or dict, optional
+        Signs of features: 1 where the score of the second class must not fall as the
+        feature grows, -1 where it must not rise, 0 for no constraint; an array of shape
+        (n_features,), or a dict by feature name. For K > 2 classes an array of shape
+        (n_features, K), or a dict from class labels to one of these; the raw score of a
+        class is monotone then, its probability not always. Nothing is promised of
+        missing values.
     sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
         How each round's rows are drawn. "goss" keeps the 20 % with the largest
         derivatives and draws 10 % from the others, once 1 / learning_rate rounds are
@@ -350,6 +393,11 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        l1_regularization: float = 0.0,
+        min_gain: float = 0.0,
+        max_delta_step: float | None = None,
+        path_smoothing: float = 0.0,
+        monotonic_cst: Any = None,
         sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
@@ -376,6 +424,11 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.monotonic_cst = monotonic_cst
         self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring
@@ -392,3 +445,24 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
 
     def _make_objective(self) -> Objective:
         return self._objective_for(self.loss)
+
+    def _signs_by_output(self) -> Any:
+        """Return `monotonic_cst` with numbers of outputs in place of class labels."""
+        signs, labels = self.monotonic_cst, self.classes_.tolist()
+        if signs is None or len(labels) == 2:
+            return signs
+        if not is_by_output(signs):
+            if np.ndim(signs) == 2:
+                return signs
+            raise ValueError(
+                f"monotonic_cst has one sign a feature for {len(labels)} classes, "
+                "whose scores cannot all rise; give an array of shape (n_features, "
+                f"{len(labels)}), or a dict from class labels to signs."
+            )
+        unknown = [label for label in signs if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"monotonic_cst has signs for the class {unknown[0]!r}, but the "
+                f"classes are {labels!r:.200}."
+            )
+        return {labels.index(label): own for label, own in signs.items()}

@@ -143,6 +143,20 @@ def partitions(learner: Any) -> bool:
     return getattr(learner, "partitions", isinstance(learner, Tree))
 
 
+def check_refits(learner: Any) -> None:
+    """Raise ValueError where a learner constrains the values that CellFit replaces."""
+    if isinstance(learner, Mixture):
+        for each in learner.learners:
+            check_refits(each)
+    names = learner.constrains_values() if isinstance(learner, Tree) else []
+    if names:
+        raise ValueError(
+            f"{' and '.join(names)} cannot be kept where the loss values the leaves "
+            "anew, as absolute_error, huber and quantile do; leave it out, or choose "
+            "another loss or the step Shrinkage."
+        )
+
+
 def splits_sets(learner: Any) -> bool:
     """Return whether a learner, or what stands for one, splits on sets of categories.
 

@@ -292,6 +292,19 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    l1_regularization : float, default=0.0
+        Times the absolute values of the leaves, added to the objective, at least 0.
+    min_gain : float, default=0.0
+        Least gain of a split, at least 0; see :class:`boostlab.learners.Tree`.
+    max_delta_step : float or None, default=None
+        Greatest absolute value of a leaf before shrinkage, greater than 0; None for no
+        limit.
+    path_smoothing : float, default=0.0
+        Weight by which a node's value is drawn towards its parent's, at least 0.
+    monotonic_cst : array-like of int or dict, optional
+        Signs of features: 1 where the prediction must not fall as the feature grows,
+        -1 where it must not rise, 0 for no constraint; an array of shape (n_features,),
+        or a dict by feature name. Nothing is promised of missing values.
     sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
         How each round's rows are drawn. "uniform" draws whole queries. The others draw
         rows by their derivatives, after those were computed from whole queries; see
@@ -394,6 +407,11 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        l1_regularization: float = 0.0,
+        min_gain: float = 0.0,
+        max_delta_step: float | None = None,
+        path_smoothing: float = 0.0,
+        monotonic_cst: Any = None,
         sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
@@ -419,6 +437,11 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.monotonic_cst = monotonic_cst
         self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring

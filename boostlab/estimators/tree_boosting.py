@@ -7,14 +7,22 @@ from typing import Any
 from boostlab.boosting import Boosting
 from boostlab.correctors import NoCorrection
 from boostlab.directions import GOSS, MVS, Newton, Sampled
-from boostlab.estimators.parameters import Choice, Domain, Number, PieceOrName
+from boostlab.estimators.parameters import (
+    Choice,
+    Domain,
+    Instance,
+    Number,
+    PieceOrName,
+)
 from boostlab.estimators.pieces import (
     LearnerOrName,
+    check_refits,
     learner_piece,
     partitions,
     piece,
 )
 from boostlab.learners.tree import Tree
+from boostlab.learners.tree_rules import FORMS, is_monotonic_cst
 from boostlab.protocols import Direction, Objective, WeakLearner
 from boostlab.samplers import RowsAndColumns
 from boostlab.steps import CellFit, Shrinkage
@@ -28,6 +36,11 @@ TREE_DEFAULTS: dict[str, Any] = {
     "max_bins": 255,
     "max_features": 1.0,
     "growth": "leaf",
+    "l1_regularization": 0.0,
+    "min_gain": 0.0,
+    "max_delta_step": None,
+    "path_smoothing": 0.0,
+    "monotonic_cst": None,
 }
 """Parameters that describe the tree, and no other learner."""
 
@@ -42,8 +55,18 @@ TREE_DOMAINS: dict[str, Domain] = {
     "subsample": Number(above=0, at_most=1),
     "max_features": Number(above=0, at_most=1),
     "growth": Choice(("leaf", "depth")),
+    "l1_regularization": Number(at_least=0),
+    "min_gain": Number(at_least=0),
+    "max_delta_step": Number(above=0, also=(None,)),
+    "path_smoothing": Number(at_least=0),
+    "monotonic_cst": Instance(is_monotonic_cst, FORMS.removeprefix("give ")),
     "sampling": PieceOrName(("uniform", "goss", "mvs"), ("draw",)),
 }
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Return whether a parameter, which may be an array, is not at its default."""
+    return value is not None if default is None else bool(value != default)
 
 
 class TreeBoosting:
@@ -59,7 +82,7 @@ class TreeBoosting:
         changed = [
             name
             for name, default in TREE_DEFAULTS.items()
-            if getattr(self, name) != default
+            if _differs(getattr(self, name), default)
         ]
         if changed:
             faults.append(
@@ -95,12 +118,19 @@ class TreeBoosting:
 
     def _make_learner(self) -> WeakLearner:
         if self.learner is None:
-            return Tree(**{name: getattr(self, name) for name in TREE_DEFAULTS})
+            tree = Tree(**{name: getattr(self, name) for name in TREE_DEFAULTS})
+            return tree.set_params(monotonic_cst=self._signs_by_output())
         return learner_piece(self.learner)
+
+    def _signs_by_output(self) -> Any:
+        """Return `monotonic_cst` with numbers of outputs in place of class labels."""
+        return self.monotonic_cst
 
     def _make_boosting(self, objective: Objective) -> Boosting:
         learner = self._make_learner()
         refits = getattr(objective, "refits_cells", False) and partitions(learner)
+        if refits:
+            check_refits(learner)
         step = CellFit if refits else Shrinkage
         uniform = self.subsample if self.sampling == "uniform" else 1.0
         return Boosting(

@@ -11,6 +11,12 @@ from boostlab import _core
 from boostlab.checks import check_number
 from boostlab.contributions import Cells
 from boostlab.data.binning import Bins
+from boostlab.learners.tree_rules import (
+    FORMS,
+    Signs,
+    is_monotonic_cst,
+    monotone_signs,
+)
 from boostlab.learners.trees import TreeArrays, Trees
 from boostlab.parallel import n_threads
 from boostlab.pieces import Piece
@@ -54,6 +60,31 @@ class Tree(Piece):
         Share of the round's features drawn afresh for every node, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    l1_regularization : float, default=0.0
+        Times the absolute values of the leaves, added to the objective: sums of
+        gradients are drawn towards 0 by it. At least 0, as XGBoost's ``alpha``.
+    min_gain : float, default=0.0
+        Least gain of a split, at least 0: the decrease of twice the second-order
+        objective, as XGBoost's ``gamma`` and LightGBM's ``min_gain_to_split``.
+    max_delta_step : float or None, default=None
+        Greatest absolute value of a leaf, greater than 0; None for no limit.
+    path_smoothing : float, default=0.0
+        Draws the value v of a node of total weight w towards its parent's value p:
+        ``(v * w + p * path_smoothing) / (w + path_smoothing)``, as LightGBM's
+        ``path_smooth``. At least 0.
+    monotonic_cst : array-like or dict, optional
+        Signs of features: 1 where the prediction must not fall as the feature grows,
+        -1 where it must not rise, 0 for no constraint. An array of shape (n_features,)
+        for all outputs, or (n_features, K); a dict from feature names to signs; or a
+        dict from output numbers to one of these. Raw predictions are then monotone
+        exactly, among values that are not missing: nothing is said of a missing value
+        beside others. Bounds are handed down as in scikit-learn ("basic" in LightGBM).
+
+    Notes
+    -----
+    With l1, a greatest step, smoothing or signs, a side of a split has the value v that
+    these leave, and scores ``-(2 G v + (H + l2) v**2 + 2 l1 |v|)``; categories are then
+    split by thresholds of their codes.
     """
 
     accepts = frozenset({"derivatives"})
@@ -69,6 +100,11 @@ class Tree(Piece):
         max_bins: int = 255,
         max_features: float = 1.0,
         growth: str = "leaf",
+        l1_regularization: float = 0.0,
+        min_gain: float = 0.0,
+        max_delta_step: float | None = None,
+        path_smoothing: float = 0.0,
+        monotonic_cst: Any = None,
     ) -> None:
         self.max_leaf_nodes = max_leaf_nodes
         self.max_depth = max_depth
@@ -78,6 +114,11 @@ class Tree(Piece):
         self.max_bins = max_bins
         self.max_features = max_features
         self.growth = growth
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.monotonic_cst = monotonic_cst
 
     def validate(self) -> None:
         """Check the parameters; see :meth:`boostlab.pieces.Piece.validate`."""
@@ -100,6 +141,22 @@ class Tree(Piece):
         check_number("max_features", self.max_features, above=0, at_most=1)
         if self.growth not in ("leaf", "depth"):
             raise ValueError(f"growth is {self.growth!r}; give 'leaf' or 'depth'.")
+        for name in ("l1_regularization", "min_gain", "path_smoothing"):
+            check_number(name, getattr(self, name), at_least=0)
+        if self.max_delta_step is not None:
+            check_number("max_delta_step", self.max_delta_step, above=0)
+        if not is_monotonic_cst(self.monotonic_cst):
+            raise ValueError(f"monotonic_cst is {self.monotonic_cst!r:.200}; {FORMS}.")
+
+    def constrains_values(self) -> list[str]:
+        """Return the parameters that promise something of the values of leaves.
+
+        A step that values the leaves anew would break them.
+        """
+        names = ("l1_regularization", "path_smoothing")
+        found = [name for name in names if getattr(self, name)]
+        names = ("max_delta_step", "monotonic_cst")
+        return found + [name for name in names if getattr(self, name) is not None]
 
     def fit(self, target: Target, state: State) -> tuple[Trees, Cells]:
         """Grow one tree an output; see :class:`boostlab.protocols.WeakLearner`."""
@@ -110,6 +167,7 @@ class Tree(Piece):
         seeds = state.rng.integers(0, 2**64, size=n_outputs, dtype=np.uint64)
         sample = _sample(target)
         max_leaves, limits = self._limits(target)
+        signs = monotone_signs(self.monotonic_cst, target.table, n_outputs)
         trees = []
         for output, seed in enumerate(seeds):
             nodes = TreeArrays.empty(2 * max_leaves - 1)
@@ -129,6 +187,7 @@ class Tree(Piece):
                 ids[output],
                 binned.workspace,
                 n_threads(),
+                self._rules(None if signs is None else signs[:, part]),
             )
             trees.append(nodes.head(n_nodes))
         borders = target.table.fitted(view)
@@ -153,6 +212,17 @@ class Tree(Piece):
             self.l2_regularization,
             self.growth == "depth",
             max(1, int(self.max_features * usable)),
+        )
+
+    def _rules(self, signs: Signs | None) -> tuple[Any, ...]:
+        """Return the core's rules for a tree of the outputs that `signs` are for."""
+        return (
+            self.min_gain,
+            self.l1_regularization,
+            np.inf if self.max_delta_step is None else self.max_delta_step,
+            self.path_smoothing,
+            False,
+            None if signs is None else signs.ravel(),
         )
 
     def _most_leaves(self, target: Target, weight: float, min_weight: float) -> int:

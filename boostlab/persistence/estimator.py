@@ -247,6 +247,10 @@ def _param_to_data(value: Any, name: str) -> Any:
         return None
     if isinstance(value, Piece):
         return {"piece": _piece_to_data(value, name)}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
     if isinstance(value, list | tuple):
         return [_param_to_data(item, name) for item in value]
     if isinstance(value, dict):

@@ -287,6 +287,12 @@ SCALARS = {
     "seed": [-1, 2**64, 0.5, "3", None],
     "workspace": [3, "text", np.zeros(3)],
     "n_threads": [0, -1, 2**31, 257, 1.5, "3", None],
+    "min_gain": [-1.0, NAN, "3", None],
+    "l1": [-1.0, NAN, INF, "3", None],
+    "max_delta_step": [0.0, -1.0, NAN, "3", None],
+    "path_smoothing": [-1.0, NAN, INF, "3", None],
+    "random_splits": ["yes", None],
+    "monotone": [np.zeros(2, np.int8), np.zeros(3), 1],
 }
 
 

@@ -220,3 +220,18 @@ def test_dithered_sums_are_unbiased():
     ]
     assert np.std(gains) > 0
     assert np.mean(gains) == pytest.approx(exact, rel=0.1)
+
+
+def test_rules_that_bind_nothing_change_nothing():
+    """The search by rules finds the plain tree where no rule has an effect."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 50, (900, 4)).astype(float)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    y = rng.standard_normal(900) + (np.nan_to_num(x[:, 0]) > 20)
+    for weight in (None, rng.uniform(0.5, 1.5, 900)):
+        problem = make(x, -y, weight, max_leaves=12, l2=1.0)
+        plain = core_calls.grow(problem)
+        ruled = core_calls.grow(problem.with_params(max_delta_step=1e9))
+        for name in ("feature", "bin", "missing_left", "value"):
+            np.testing.assert_array_equal(getattr(ruled, name), getattr(plain, name))
+        np.testing.assert_allclose(ruled.gain, plain.gain, rtol=1e-6)

@@ -108,7 +108,26 @@ def grow_arguments(
         "ids": np.full(n, -77, np.int32),
         "workspace": workspace,
         "n_threads": n_threads,
+        **rules(params),
     }
+
+
+RULES = (
+    "min_gain",
+    "l1",
+    "max_delta_step",
+    "path_smoothing",
+    "random_splits",
+    "monotone",
+)
+
+
+def rules(params: oracle.Params) -> dict[str, object]:
+    """The arguments that describe rules, in their order."""
+    values = {name: getattr(params, name) for name in RULES}
+    if params.monotone is not None:
+        values["monotone"] = np.ascontiguousarray(params.monotone, np.int8).ravel()
+    return values
 
 
 GROUPS = (
@@ -140,7 +159,8 @@ GROUPS = (
 def grouped(arguments: dict[str, object]) -> tuple[object, ...]:
     """The arguments as ``_core.grow`` takes them."""
     groups = (tuple(arguments[name] for name in group) for group in GROUPS)
-    return (*groups, *(arguments[name] for name in ("ids", "workspace", "n_threads")))
+    others = (arguments[name] for name in ("ids", "workspace", "n_threads"))
+    return (*groups, *others, tuple(arguments[name] for name in RULES))
 
 
 def grow_with(arguments: dict[str, object]) -> oracle.Tree:

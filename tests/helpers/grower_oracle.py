@@ -17,6 +17,7 @@ NO_LIMIT = 2**31 - 1
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _NODE_SALT = 0xA5A5A5A5A5A5A5A5
+_RANDOM_SALT = 0x5A5A5A5A5A5A5A5A
 _SUM_BLOCK = 1024
 MIN_RELATIVE_GAIN = 1e-12
 
@@ -33,6 +34,23 @@ class Params:
     depth_wise: bool = False
     n_node_features: int = NO_LIMIT
     seed: int = 0
+    min_gain: float = 0.0
+    l1: float = 0.0
+    max_delta_step: float = math.inf
+    path_smoothing: float = 0.0
+    random_splits: bool = False
+    monotone: np.ndarray | None = None  # (n_features, n_outputs) int8
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether nodes are valued by the rules, not by the plain Newton step."""
+        return bool(
+            self.l1 > 0
+            or math.isfinite(self.max_delta_step)
+            or self.path_smoothing > 0
+            or self.random_splits
+            or self.monotone is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +314,19 @@ class Node:
     bin: int = 0
     missing_left: bool = False
     split: tuple[float, int, int, bool] | None = None  # gain, feature, bin, missing
+    sums: np.ndarray | None = None  # g and h of the rows' words, (2, K)
+    rule: Rule | None = None
+
+
+@dataclass(slots=True)
+class Rule:
+    """What bounds the values in a node; arrays of shape (K,)."""
+
+    value: np.ndarray
+    parent: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    smoothing: float
 
 
 def drawn_features(problem: Problem, node: int) -> list[int]:
@@ -322,6 +353,82 @@ def searchable(node: Node, params: Params) -> bool:
         and node.weight >= 2 * params.min_leaf_weight
         and len(node.rows) >= 2
     )
+
+
+# Rules: l1, greatest step, path smoothing, monotone signs
+
+
+def rule_value(g, d, w, params: Params, smoothing, parent, lower, upper):
+    """The value of gradients g, divisor d = H + l2 and weight w."""
+    l1, step = params.l1, params.max_delta_step
+    soft = np.where(g > l1, g - l1, np.where(g < -l1, g + l1, 0.0))
+    v = np.where(d > 0, -soft / d, 0.0)
+    v = np.where(v > step, step, np.where(v < -step, -step, v))
+    if smoothing > 0:
+        v = (v * w + parent * smoothing) / (w + smoothing)
+    v = np.where(w > 0, v, parent)
+    v = np.where(v > upper, upper, v)
+    return np.where(v < lower, lower, v)
+
+
+def rule_score(g, d, v, params: Params):
+    """Minus twice the second-order objective at v."""
+    return -((2.0 * g + d * v) * v + 2.0 * params.l1 * np.abs(v))
+
+
+def value_by_rule(node: Node, params: Params) -> None:
+    """Value a node by the sums of its rows' words."""
+    rule = node.rule
+    with np.errstate(all="ignore"):
+        rule.value = rule_value(
+            node.sums[0], node.sums[1] + params.l2, node.weight, params,
+            rule.smoothing, rule.parent, rule.lower, rule.upper,
+        )  # fmt: skip
+
+
+def give_rules(problem: Problem, nodes: list[Node], ids: list[int]) -> None:
+    """Value the root, or the children of the node that was split last."""
+    params, k = problem.params, problem.n_outputs
+    if not params.has_rules:
+        return
+    if ids == [0]:
+        unbounded = np.full(k, math.inf)
+        zero = np.zeros(k)
+        nodes[0].rule = Rule(zero, zero, -unbounded, unbounded, 0.0)
+        value_by_rule(nodes[0], params)
+        return
+    parent = next(node for node in nodes if node.left == ids[0])
+    for i in ids:
+        above = parent.rule
+        nodes[i].rule = Rule(
+            above.value, above.value, above.lower.copy(), above.upper.copy(),
+            params.path_smoothing,
+        )  # fmt: skip
+        value_by_rule(nodes[i], params)
+    if params.monotone is None or parent.bin == problem.n_bins[parent.feature] - 1:
+        return
+    for output, sign in enumerate(params.monotone[parent.feature].tolist()):
+        if sign == 0:
+            continue
+        low, high = (nodes[i].rule for i in (ids if sign > 0 else ids[::-1]))
+        middle = low.value[output] + (high.value[output] - low.value[output]) / 2
+        low.upper[output] = high.lower[output] = middle
+        low.value[output] = min(low.value[output], middle)
+        high.value[output] = max(high.value[output], middle)
+
+
+def random_pick(problem: Problem, node: int, j: int, used: np.ndarray, missing: bool):
+    """The bin of the one threshold to try, or -1; `used`: whether bins have rows."""
+    n_bins = int(problem.n_bins[j])
+    filled = np.flatnonzero(used[:n_bins])
+    low, high = (int(filled[0]), int(filled[-1])) if len(filled) else (n_bins - 1,) * 2
+    n_candidates = high - low + missing
+    if n_candidates == 0:
+        return -1
+    counter = node * len(problem.columns) + j
+    random = hash64(problem.params.seed ^ _RANDOM_SALT, counter, 0)
+    pick = low + ((random >> 32) * n_candidates >> 32)
+    return pick if pick < high else n_bins - 1
 
 
 def _next_leaf(nodes: list[Node], params: Params) -> int:
@@ -366,7 +473,7 @@ def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     value = np.zeros((len(nodes), problem.n_outputs))
     for i, node in enumerate(nodes):
         if node.feature < 0:
-            value[i] = leaf_values(problem, node.rows)
+            value[i] = leaf_values(problem, node)
             ids[node.members] = i
     if problem.gradient.ndim == 1:
         value = value[:, 0]
@@ -392,12 +499,13 @@ def exact_sum(values: np.ndarray, rows: np.ndarray, greatest: float) -> float:
     return (float(total[0]) + float(total[1]) * 2.0**-35) / scale
 
 
-def leaf_values(problem: Problem, rows: np.ndarray) -> list[float]:
+def leaf_values(problem: Problem, node: Node) -> list[float]:
     """Newton steps of the outputs, from exact sums of the inputs."""
+    rows, rule = node.rows, node.rule
     sample, outputs = problem.sample, problem.outputs
     max_g = max(float(np.abs(g[sample]).max()) for g, _ in outputs)
     values = []
-    for g, h in outputs:
+    for k, (g, h) in enumerate(outputs):
         if h is not None:
             greatest = max(float(c[sample].max()) for _, c in outputs)
             divisor = exact_sum(h, rows, greatest)
@@ -408,8 +516,16 @@ def leaf_values(problem: Problem, rows: np.ndarray) -> list[float]:
         else:
             divisor = float(len(rows))
         divisor += problem.params.l2
-        value = -exact_sum(g, rows, max_g) / divisor if divisor > 0 else 0.0
-        values.append(value)
+        total = exact_sum(g, rows, max_g)
+        if rule is None:
+            values.append(-total / divisor if divisor > 0 else 0.0)
+            continue
+        with np.errstate(all="ignore"):
+            value = rule_value(
+                np.float64(total), np.float64(divisor), node.weight, problem.params,
+                rule.smoothing, rule.parent[k], rule.lower[k], rule.upper[k],
+            )  # fmt: skip
+        values.append(float(value))
     return values
 
 
@@ -431,6 +547,9 @@ def grow(problem: Problem) -> Tree:
         for i in ids:
             w = int(q[2, 0, nodes[i].rows].sum())
             nodes[i].weight = float(w) / form.w_scale
+            words = q[:2, :, nodes[i].rows].sum(axis=-1)
+            nodes[i].sums = words * np.array([[1 / form.g_scale], [1 / form.h_scale]])
+        give_rules(problem, nodes, ids)
         ids = [i for i in ids if searchable(nodes[i], problem.params)]
         if not ids:
             return
@@ -446,7 +565,9 @@ def grow(problem: Problem) -> Tree:
         usable = np.zeros((len(ids), n_features), bool)
         for k, i in enumerate(ids):
             usable[k, drawn_features(problem, i)] = True
-        for i, split in zip(ids, _scan(problem, sums, usable, unit), strict=True):
+        rules = [nodes[i].rule for i in ids]
+        scan = _scan(problem, sums, usable, unit, rules, ids)
+        for i, split in zip(ids, scan, strict=True):
             nodes[i].split = split
 
     return grow_by(problem, search)
@@ -479,7 +600,66 @@ def _scores(left: np.ndarray, right: np.ndarray, total: np.ndarray, params: Para
     return fold_outputs(score), fold_outputs(parent), enough
 
 
-def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarray):
+def _ruled_scores(
+    left: np.ndarray,
+    right: np.ndarray,
+    total: np.ndarray,
+    problem: Problem,
+    rules: list[Rule],
+):
+    """`_scores` where nodes have rules; gains above rounding noise count only."""
+    params = problem.params
+    (gl, hl, wl), (gr, hr, wr), (g, h, _) = left, right, total
+    dl, dr, d = hl + params.l2, hr + params.l2, h + params.l2
+    valid = (fold_outputs(hl) >= params.min_leaf_hessian) & (
+        fold_outputs(hr) >= params.min_leaf_hessian
+    )
+
+    def each(name: str) -> np.ndarray:
+        """A field of all nodes' rules, (K, nodes, 1, 1, 1)."""
+        return np.array([getattr(r, name) for r in rules]).T[..., None, None, None]
+
+    bounds = each("value"), each("lower"), each("upper")
+    vl = rule_value(gl, dl, wl[0], params, params.path_smoothing, *bounds)
+    vr = rule_value(gr, dr, wr[0], params, params.path_smoothing, *bounds)
+    both = (dl > 0) & (dr > 0)
+    score = rule_score(gl, dl, vl, params) + rule_score(gr, dr, vr, params)
+    score = np.where(both, score, 0.0)
+    parent = np.where(d > 0, rule_score(g, d, each("value"), params), 0.0)
+    if len(g) == 1:
+        valid &= both[0]
+    signs = np.zeros((len(problem.columns), len(g)), np.int8)
+    if params.monotone is not None:
+        signs = params.monotone
+    signs = signs.T[:, None, :, None, None].astype(float)
+    last = np.arange(gl.shape[-2])[:, None] >= problem.n_bins[:, None, None] - 1
+    valid = valid & (last | (signs * (vr - vl) >= 0)).all(axis=0)
+    score, parent = fold_outputs(score), fold_outputs(parent)
+    noise = MIN_RELATIVE_GAIN * (np.abs(score) + np.abs(parent))
+    return score, parent, valid & (score - parent > noise)
+
+
+def _random_candidates(
+    problem: Problem, weights: np.ndarray, ids: list[int]
+) -> np.ndarray:
+    """Which bins each node may split after, (nodes, features, bins, 1)."""
+    allowed = np.zeros((*weights.shape[:2], weights.shape[2] - 1, 1), bool)
+    for k, j in np.ndindex(*weights.shape[:2]):
+        missing = bool(weights[k, j, -1] > 0)
+        pick = random_pick(problem, ids[k], j, weights[k, j, :-1] > 0, missing)
+        if pick >= 0:
+            allowed[k, j, pick] = True
+    return allowed
+
+
+def _scan(
+    problem: Problem,
+    sums: np.ndarray,
+    usable: np.ndarray,
+    unit: np.ndarray,
+    rules: list[Rule | None],
+    ids: list[int],
+):
     """Best split of each node from histograms (3, K, nodes, features, bins + 1).
 
     The last two axes of every array here are the bin and the side of missing values
@@ -502,11 +682,19 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit: np.ndarr
     valid &= (wl >= params.min_leaf_weight) & (wr >= params.min_leaf_weight)
     valid &= (left[2, 0] > 0) & (right[2, 0] > 0)
     with np.errstate(all="ignore"):
-        score, parent, enough = _scores(left * unit, right * unit, total * unit, params)
+        sides = left * unit, right * unit, total * unit
+        if params.has_rules:
+            score, parent, enough = _ruled_scores(*sides, problem, rules)
+        else:
+            score, parent, enough = _scores(*sides, params)
+            enough = enough & (score - parent > MIN_RELATIVE_GAIN * score)
         gain = score - parent
-        valid &= enough & (gain > MIN_RELATIVE_GAIN * score)
+        valid &= enough
+    if params.random_splits:
+        valid &= _random_candidates(problem, sums[2, 0], ids)
     gain = coarse(gain)
-    gain = np.where(valid & (gain > 0), gain, -np.inf)
+    valid &= (gain > 0) & (gain >= params.min_gain)
+    gain = np.where(valid, gain, -np.inf)
     flat = gain.reshape(len(gain), -1)
     if not flat.shape[1]:
         return [None] * len(gain)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from grower_oracle import (
     MIN_RELATIVE_GAIN,
     MISSING,
@@ -18,8 +19,12 @@ from grower_oracle import (
     choose_format,
     coarse,
     drawn_features,
+    give_rules,
     grow_by,
     hash64,
+    random_pick,
+    rule_score,
+    rule_value,
     searchable,
 )
 
@@ -70,12 +75,54 @@ def grow_plain(problem: Problem) -> Tree:
             and h + params.l2 > 0
         )
 
-    def best_split(i: int, rows: list[int]) -> tuple[float, int, int, bool] | None:
-        best = None
+    def ruled_gain(node: Node, left, right, sign: int) -> float:
+        """Gain by the rules; NaN where the split is not allowed."""
+        rule = node.rule
+
+        def real(sums) -> tuple[float, float, float]:
+            g, h, w = (np.float64(s) for s in sums)
+            return g * exact["g"], h * exact["h"] + params.l2, w * exact["w"]
+
+        score, values = 0.0, []
+        for g, d, w in (real(left), real(right)):
+            v = rule_value(
+                g, d, w, params, params.path_smoothing,
+                rule.value[0], rule.lower[0], rule.upper[0],
+            )  # fmt: skip
+            values.append(v)
+            score = rule_score(g, d, v, params) + score
+        g, d, _ = real([a + b for a, b in zip(left, right, strict=True)])
+        parent = rule_score(g, d, rule.value[0], params) if d > 0 else 0.0
+        ordered = sign * (values[1] - values[0]) >= 0
+        gain = score - parent
+        noise = MIN_RELATIVE_GAIN * (abs(score) + abs(parent))
+        return gain if ordered and gain > noise else math.nan
+
+    def gain_of(node: Node, left, right, sign: int) -> float:
+        if params.has_rules:
+            with np.errstate(all="ignore"):
+                return ruled_gain(node, left, right, sign)
+        s = score(left) + score(right)
+        gain = s - score(tuple(a + b for a, b in zip(left, right, strict=True)))
+        return gain if gain > MIN_RELATIVE_GAIN * s else math.nan
+
+    def candidates(i: int, j: int, rows: list[int], missing: bool) -> list[int]:
+        """Bins to try a split after."""
+        n_bins = int(problem.n_bins[j])
+        if params.random_splits:
+            used = np.zeros(256, bool)
+            used[problem.columns[j][rows]] = True
+            pick = random_pick(problem, i, j, used, missing)
+            return [pick] if pick >= 0 else []
+        return list(range(n_bins if missing else n_bins - 1))
+
+    def best_split(i: int, node: Node) -> tuple[float, int, int, bool] | None:
+        best, rows = None, node.rows.tolist()
         for j in drawn_features(problem, i):
             column, n_bins = problem.columns[j], int(problem.n_bins[j])
             has_missing = any(column[r] == MISSING for r in rows)
-            for b in range(n_bins if has_missing else n_bins - 1):
+            sign = 0 if params.monotone is None else int(params.monotone[j, 0])
+            for b in candidates(i, j, rows, has_missing):
                 for missing_left in (False, True):
                     if missing_left and (not has_missing or b == n_bins - 1):
                         continue
@@ -87,12 +134,9 @@ def grow_plain(problem: Problem) -> Tree:
                     left, right = total(sides[0]), total(sides[1])
                     if not (allowed(left) and allowed(right)):
                         continue
-                    s = score(left) + score(right)
-                    gain = s - score(total(rows))
-                    if not gain > MIN_RELATIVE_GAIN * s:
-                        continue
+                    gain = gain_of(node, left, right, sign if b < n_bins - 1 else 0)
                     gain = float(coarse(gain))
-                    if gain > (best[0] if best else 0.0):
+                    if gain > (best[0] if best else 0.0) and gain >= params.min_gain:
                         to_left = missing_left if has_missing else left[2] >= right[2]
                         best = gain, j, b, to_left
         return best
@@ -100,8 +144,14 @@ def grow_plain(problem: Problem) -> Tree:
     def search(ids: list[int], nodes: list[Node]) -> None:
         for i in ids:
             rows = nodes[i].rows.tolist()
-            nodes[i].weight = float(total(rows)[2]) * exact["w"]
+            sums = total(rows)
+            nodes[i].weight = float(sums[2]) * exact["w"]
+            nodes[i].sums = np.array(
+                [[sums[0] * exact["g"]], [float(sums[1]) * exact["h"]]]
+            )
+        give_rules(problem, nodes, ids)
+        for i in ids:
             if searchable(nodes[i], params):
-                nodes[i].split = best_split(i, rows)
+                nodes[i].split = best_split(i, nodes[i])
 
     return grow_by(problem, search)

@@ -165,6 +165,22 @@ def random_params(n: int, f: int, rng: np.random.Generator) -> oracle.Params:
     )
 
 
+def with_rules(
+    params: oracle.Params, f: int, n_outputs: int, rng: np.random.Generator
+) -> oracle.Params:
+    """The same growth parameters with some rules."""
+    signs = rng.integers(-1, 2, (f, n_outputs)).astype(np.int8)
+    return oracle.replace(
+        params,
+        min_gain=float(rng.choice([0.0, 0.0, 0.1, 2.0])),
+        l1=float(rng.choice([0.0, 0.0, 0.3, 2.0])),
+        max_delta_step=float(rng.choice([np.inf, np.inf, 0.05, 0.7])),
+        path_smoothing=float(rng.choice([0.0, 0.0, 0.5, 20.0])),
+        random_splits=bool(rng.random() < 0.2),
+        monotone=signs if rng.random() < 0.5 else None,
+    )
+
+
 def derivatives(
     n: int, n_outputs: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -200,16 +216,11 @@ def random_case(
         rows = np.sort(rng.choice(n, size, replace=False)).astype(np.int32)
     mask = (rng.random(f) < 0.7).astype(np.uint8) if rng.random() < 0.3 else None
     g, h = derivatives(n, n_outputs, rng)
-    problem = make_problem(
-        x,
-        borders,
-        g,
-        h,
-        weight(str(rng.choice(WEIGHTS)), n, rng),
-        rows,
-        mask,
-        random_params(n, f, rng),
-    )
+    w = weight(str(rng.choice(WEIGHTS)), n, rng)
+    params = random_params(n, f, rng)
+    if rng.random() < 0.5:
+        params = with_rules(params, f, n_outputs, rng)
+    problem = make_problem(x, borders, g, h, w, rows, mask, params)
     return Case(x, problem)
 
 

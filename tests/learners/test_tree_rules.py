@@ -1,0 +1,236 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from boostlab import (
+    BoostingRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    load,
+)
+from boostlab.data.table import Table
+from boostlab.learners.tree import Tree
+from boostlab.learners.tree_rules import monotone_signs
+from boostlab.state import Problem, State, Target
+
+
+def grow(X, gradient, hessian=None, weight=None, **params):
+    """The node values and leaves of one tree for given derivatives."""
+    weight = np.ones(len(X)) if weight is None else weight
+    problem = Problem(Table(X, weight=weight), -gradient, weight)
+    state = State.at(problem, np.zeros(1), np.random.default_rng(0))
+    target = Target(
+        state.table,
+        weight,
+        gradient=np.asfortranarray(gradient[:, None]),
+        hessian=None if hessian is None else np.asfortranarray(hessian[:, None]),
+    )
+    params = {"min_samples_leaf": 1, "min_hessian": 0.0, **params}
+    hypothesis, cells = Tree(**params).fit(target, state)
+    return hypothesis.trees[0], cells.values()[:, 0]
+
+
+# Values by hand: gradients 4 4 -2 -2 in two leaves, of divisors 2 + l2
+
+X4 = np.array([[0.0], [0.0], [1.0], [1.0]])
+G4 = np.array([4.0, 4.0, -2.0, -2.0])
+
+
+def test_l1_by_hand():
+    tree, values = grow(X4, G4, l1_regularization=1.0, l2_regularization=2.0)
+    np.testing.assert_allclose(values, [-7 / 4, -7 / 4, 3 / 4, 3 / 4])
+    # soft thresholds 7, 3 and, of the sum 4, 3: 7^2/4 + 3^2/4 - 3^2/6
+    assert tree.gain[0] == pytest.approx(49 / 4 + 9 / 4 - 9 / 6)
+
+
+def test_l1_that_outweighs_all_gradients_leaves_a_stump():
+    tree, values = grow(X4, G4, l1_regularization=8.0)
+    assert tree.feature.tolist() == [-1]
+    assert (values == 0).all()
+
+
+def test_greatest_step_by_hand():
+    tree, values = grow(X4, G4, max_delta_step=1.5, l2_regularization=0.0)
+    np.testing.assert_allclose(values, [-1.5, -1.5, 1.5, 1.5])
+    # -(2 G v + H v^2): 24 - 4.5 on the left, 12 - 4.5 on the right; the node has -1
+    assert tree.gain[0] == pytest.approx(19.5 + 7.5 - 4)
+
+
+def test_path_smoothing_by_hand():
+    _, values = grow(X4, G4, path_smoothing=3.0, l2_regularization=0.0)
+    # values -4 and 2 of weight 2, drawn to the root's -1 of weight 3
+    np.testing.assert_allclose(values, [-11 / 5, -11 / 5, 1 / 5, 1 / 5])
+
+
+def test_least_gain_is_met_exactly():
+    # 8^2/2 + 4^2/2 - 4^2/4 = 36
+    for least, n_nodes in ((36.0, 3), (36.001, 1)):
+        tree, _ = grow(X4, G4, min_gain=least, l2_regularization=0.0)
+        assert tree.n_nodes == n_nodes
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_monotone_tree_by_hand(sign):
+    """Steps of a rising function are kept, and those of a falling one refused."""
+    X = np.arange(8.0)[:, None]
+    y = np.arange(8.0) * sign
+    _, values = grow(X, -y, monotonic_cst=[sign], l2_regularization=0.0)
+    np.testing.assert_allclose(values, y)
+    tree, values = grow(X, y, monotonic_cst=[sign], l2_regularization=0.0)
+    assert tree.n_nodes == 1
+    np.testing.assert_allclose(values, 0 * y - y.mean())
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Rows with interactions, missing values and weights, and signs against some."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(1500, 4))
+    y = np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2] - X[:, 3] + rng.normal(size=1500)
+    X[rng.random(X.shape) < 0.05] = np.nan
+    return X, y, rng.uniform(0.1, 3.0, 1500)
+
+
+SIGNS = [1, -1, 1, -1]
+
+
+def assert_monotone(predict, signs, exact=True):
+    """Check along each axis, from random points, that no step has the wrong sign."""
+    rng = np.random.default_rng(1)
+    grid = np.concatenate([[-np.inf], np.linspace(-1.2, 1.2, 200), [np.inf]])
+    for j, sign in enumerate(signs):
+        for _ in range(30):
+            rows = np.repeat(rng.uniform(-1, 1, (1, len(signs))), len(grid), axis=0)
+            rows[:, rng.random(len(signs)) < 0.1] = np.nan
+            rows[:, j] = grid
+            steps = sign * np.diff(predict(rows))
+            assert (steps >= 0).all(), (j, steps.min())
+
+
+OPTIONS = [
+    {},
+    {"growth": "depth", "max_depth": 6, "max_leaf_nodes": None},
+    {"l1_regularization": 2.0, "path_smoothing": 5.0, "max_delta_step": 0.3},
+    {"subsample": 0.5, "max_features": 0.5, "early_stopping": True},
+    {"sampling": "goss"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_regression_is_monotone(noisy, options):
+    X, y, weight = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=40, monotonic_cst=SIGNS, random_state=0, **options
+    ).fit(X, y, sample_weight=weight)
+    assert_monotone(model.predict, SIGNS)
+    assert np.corrcoef(model.predict(X), y)[0, 1] > 0.4
+
+
+def test_without_signs_it_is_not_monotone(noisy):
+    X, y, weight = noisy
+    model = GradientBoostingRegressor(n_estimators=40, random_state=0)
+    model.fit(X, y, sample_weight=weight)
+    with pytest.raises(AssertionError):
+        assert_monotone(model.predict, SIGNS)
+
+
+def test_classes_are_monotone(noisy):
+    X, y, _ = noisy
+    options = {"n_estimators": 20, "random_state": 0}
+    model = GradientBoostingClassifier(monotonic_cst=SIGNS, **options)
+    model.fit(X, y > 0)
+    assert_monotone(lambda rows: model.predict_proba(rows)[:, 1], SIGNS)
+    classes = np.digitize(y, [-0.5, 0.5])
+    labels = np.array(["high", "low", "middle"])[[1, 2, 0]][classes]
+    by_class = {"high": SIGNS, "low": {"x1": 1}}
+    model = GradientBoostingClassifier(monotonic_cst=by_class, **options)
+    X = X.astype(np.float32)
+    model.fit(X, labels)
+    assert_monotone(lambda rows: model.decision_function(rows)[:, 0], SIGNS)
+    assert_monotone(lambda rows: model.decision_function(rows)[:, 1], [0, 1, 0, 0])
+    signs = np.zeros((4, 3), int)
+    signs[:, 0], signs[1, 1] = SIGNS, 1
+    same = GradientBoostingClassifier(monotonic_cst=signs, **options).fit(X, labels)
+    np.testing.assert_array_equal(same.predict_proba(X), model.predict_proba(X))
+
+
+def test_names_are_positions(noisy):
+    pd = pytest.importorskip("pandas")
+    X, y, _ = noisy
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    options = {"n_estimators": 5, "random_state": 0}
+    by_name = GradientBoostingRegressor(monotonic_cst={"b": -1, "d": 1}, **options)
+    by_place = GradientBoostingRegressor(monotonic_cst=[0, -1, 0, 1], **options)
+    by_name.fit(frame, y)
+    by_place.fit(frame, y)
+    np.testing.assert_array_equal(by_name.predict(frame), by_place.predict(frame))
+
+
+def test_zero_signs_are_no_rules(noisy):
+    X, y, _ = noisy
+    options = {"n_estimators": 5, "random_state": 0}
+    plain = GradientBoostingRegressor(**options).fit(X, y)
+    zero = GradientBoostingRegressor(monotonic_cst=np.zeros(4, int), **options)
+    np.testing.assert_array_equal(zero.fit(X, y).predict(X), plain.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        ([1, 0], "2 features"),
+        ([[1, 0, 0, 0]], "1 features"),
+        (np.ones((4, 2)), "shape"),
+        ({"nobody": 1}, "nobody"),
+        ([1, 2, 0, 0], "-1"),
+        ("up", "monotonic_cst"),
+        ({3: [1, 0, 0, 0]}, "output"),
+    ],
+)
+def test_signs_that_do_not_fit_are_refused(noisy, signs, words):
+    X, y, _ = noisy
+    with pytest.raises(ValueError, match=words):
+        GradientBoostingRegressor(n_estimators=1, monotonic_cst=signs).fit(X, y)
+
+
+def test_what_cannot_be_kept_is_refused(noisy):
+    X, y, _ = noisy
+    for loss in ({"loss": "huber"}, {"loss": "quantile", "quantile": 0.2}):
+        for rule in ({"monotonic_cst": SIGNS}, {"max_delta_step": 1.0}):
+            model = GradientBoostingRegressor(**loss, **rule)
+            with pytest.raises(ValueError, match="cannot be kept"):
+                model.fit(X, y)
+    model = BoostingRegressor(learner=Tree(path_smoothing=1.0), step="cell_fit")
+    with pytest.raises(ValueError, match="path_smoothing cannot be kept"):
+        model.fit(X, y)
+    model = GradientBoostingClassifier(monotonic_cst=SIGNS)
+    with pytest.raises(ValueError, match="3 classes"):
+        model.fit(X, np.digitize(y, [-1, 1]))
+    model = GradientBoostingClassifier(monotonic_cst={"z": SIGNS})
+    with pytest.raises(ValueError, match="'z'"):
+        model.fit(X, np.digitize(y, [-1, 1]))
+    table = Table(np.zeros((3, 2)), categorical=[False, True])
+    with pytest.raises(ValueError, match="categories"):
+        monotone_signs([1, 1], table, 1)
+    assert monotone_signs([1, 0], table, 1).tolist() == [[1], [0]]
+    model = GradientBoostingRegressor(learner=Tree(), monotonic_cst=SIGNS, min_gain=1.0)
+    with pytest.raises(ValueError, match="min_gain and monotonic_cst cannot be set"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("signs", [{"x0": 1}, np.array(SIGNS), SIGNS, {0: {"x1": -1}}])
+def test_signs_are_cloned_and_saved(noisy, signs, tmp_path):
+    X, y, _ = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=3, monotonic_cst=signs, max_delta_step=0.5, random_state=0
+    )
+    assert clone(model).get_params()["monotonic_cst"] is not None
+    model.fit(X, y)
+    model.save(tmp_path / "model.boostlab")
+    loaded = load(tmp_path / "model.boostlab")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    again = clone(loaded).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    piece = Tree(monotonic_cst=signs)
+    data, arrays = piece.to_parts()
+    back = Tree.from_parts(data, arrays).monotonic_cst
+    assert back == (signs.tolist() if isinstance(signs, np.ndarray) else signs)
