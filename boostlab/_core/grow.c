@@ -45,6 +45,8 @@ static void split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *bo
                                       .depth = depth});
     new_node(s, tree, (bl_node_state){.begin = middle, .end = node->end,
                                       .depth = depth});
+    if (s->params->interactions)
+        bl_give_sets(s, id, tree->left[id]);
     if (s->rules)
         bl_rule_children(s, id, tree->left[id]);
 }
@@ -94,6 +96,8 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
 {
     int32_t root_id = 0, n_leaves = 1;
     new_node(s, tree, (bl_node_state){.begin = 0, .end = s->n});
+    if (s->params->interactions)
+        bl_give_all_sets(s);
     if (s->rules)
         bl_rule_root(s);
     if (s->params->max_leaves > 1 && bl_searchable(s, root_id)) {

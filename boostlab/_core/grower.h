@@ -37,6 +37,7 @@ typedef struct {
     int64_t *totals;               /* one cell a node */
     int64_t *left_totals;          /* likewise: what its split leaves on the left */
     double *rules;                 /* values and bounds of nodes, or NULL; see rules.c */
+    uint64_t *sets;                /* that hold all features of a node's path */
     int32_t *heap;
     int64_t n_heap, n_nodes;
     uint8_t *drawn;                /* features drawn for two nodes */
@@ -93,6 +94,15 @@ double bl_node_weight(const bl_grower *s, int32_t id);
 
 /* The next node to split. */
 int32_t bl_pop(bl_grower *s);
+
+/* ---- draws.c ------------------------------------------------------------------ */
+
+/* Mark the features a node may use. */
+void bl_draw_features(bl_grower *s, int32_t id, uint8_t *drawn);
+
+/* The sets of interacting features of the root, and of the children of a node. */
+void bl_give_all_sets(bl_grower *s);
+void bl_give_sets(bl_grower *s, int32_t id, int32_t left);
 
 /* ---- partition.c -------------------------------------------------------------- */
 

@@ -108,7 +108,7 @@ typedef struct {
     PyObject *columns, *tiles, *n_bins, *borders, *offsets;
     PyObject *gradient, *hessian, *weight, *rows, *features;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
-    PyObject *seed, *ids, *workspace, *rules, *monotone;
+    PyObject *seed, *ids, *workspace, *rules, *monotone, *interactions;
     bl_params params;
     int n_threads;
 } grow_arguments;
@@ -139,19 +139,32 @@ static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
                        int64_t n_outputs)
 {
     bl_params *p = &a->params;
+    Py_ssize_t shape[2] = {bins->n_features, -1};
+    Py_buffer *view;
     p->max_delta_step = INFINITY;
+    p->n_tree_features = p->n_level_features = bins->n_features;
     if (a->rules == Py_None)
         return 1;
     if (!PyTuple_Check(a->rules))
         return fail("rules must be a tuple or None");
-    if (!PyArg_ParseTuple(a->rules, "ddddiO:rules", &p->min_gain, &p->l1,
+    if (!PyArg_ParseTuple(a->rules, "ddddiOOii:rules", &p->min_gain, &p->l1,
                           &p->max_delta_step, &p->path_smoothing, &p->random_splits,
-                          &a->monotone))
+                          &a->monotone, &a->interactions, &p->n_tree_features,
+                          &p->n_level_features))
         return 0;
     if (!(p->min_gain >= 0) || !(p->l1 >= 0) || !(p->path_smoothing >= 0)
         || !(p->max_delta_step > 0) || isinf(p->l1) || isinf(p->path_smoothing))
         return fail("min_gain, l1 and path_smoothing must be at least 0, max_delta_step "
                     "greater");
+    if (p->n_tree_features < 1 || p->n_level_features < 1)
+        return fail("n_tree_features and n_level_features start at 1");
+    if (a->interactions != Py_None) {
+        view = acquire(held, a->interactions, "interactions", U64, 2, shape, READ);
+        if (!view)
+            return 0;
+        p->interactions = view->buf;
+        p->interaction_words = view->shape[1];
+    }
     return optional(held, a->monotone, "monotone", I8, bins->n_features * n_outputs,
                     READ, (void **)&p->monotone);
 }

@@ -8,29 +8,6 @@ typedef struct {
     const int32_t *ids;            /* one or two nodes */
 } scan_job;
 
-/* Mark the features a node may use: all usable ones, or those with the smallest keys. */
-static void draw_features(bl_grower *s, int32_t id, uint8_t *drawn)
-{
-    int32_t f = s->bins->n_features, n_usable = 0, wanted = s->params->n_node_features;
-    const uint8_t *usable = s->target->features;
-    for (int32_t j = 0; j < f; j++) {
-        drawn[j] = !usable || usable[j];
-        n_usable += drawn[j];
-    }
-    if (wanted >= n_usable)
-        return;
-    for (int32_t j = 0; j < f; j++)
-        s->keys[j] = bl_hash(s->params->seed ^ 0xA5A5A5A5A5A5A5A5u,
-                             (uint64_t)id * (uint64_t)f + (uint64_t)j, 0);
-    for (; n_usable > wanted; n_usable--) {    /* drop the greatest key, highest j */
-        int32_t worst = -1;
-        for (int32_t j = 0; j < f; j++)
-            if (drawn[j] && (worst < 0 || s->keys[j] >= s->keys[worst]))
-                worst = j;
-        drawn[worst] = 0;
-    }
-}
-
 static void scan_task(void *context, int64_t task, int thread)
 {
     scan_job *job = context;
@@ -115,7 +92,7 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
     int64_t f = s->bins->n_features;
     scan_job job = {s, ids};
     for (int c = 0; c < count; c++)
-        draw_features(s, ids[c], s->drawn + c * f);
+        bl_draw_features(s, ids[c], s->drawn + c * f);
     bl_parallel_for(scan_task, &job, count * f,
                     count * f < PARALLEL_SCAN ? 1 : s->n_threads);
     for (int c = 0; c < count; c++) {

@@ -305,6 +305,18 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Signs of features: 1 where the prediction must not fall as the feature grows,
         -1 where it must not rise, 0 for no constraint; an array of shape (n_features,),
         or a dict by feature name. Nothing is promised of missing values.
+    interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
+        Sets of features, by name or position, that may interact: the splits from the
+        root to a leaf use features of one set only. Features in no set are one more
+        set. "pairwise" stands for all pairs, "no_interactions" for each feature alone.
+    max_features_tree : float, default=1.0
+        Share of the features drawn for each tree, in (0, 1].
+    max_features_level : float, default=1.0
+        Share of the tree's features drawn for each level, in (0, 1]; `max_features` is
+        a share of these.
+    splitter : {"best", "random"}, default="best"
+        Try every threshold of a feature, or one drawn at random for each node, as
+        extremely randomised trees do.
     sampling : {"uniform", "goss", "mvs"}, GOSS or MVS, default="uniform"
         How each round's rows are drawn. "uniform" draws whole queries. The others draw
         rows by their derivatives, after those were computed from whole queries; see
@@ -412,6 +424,10 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         max_delta_step: float | None = None,
         path_smoothing: float = 0.0,
         monotonic_cst: Any = None,
+        interaction_cst: Any = None,
+        max_features_tree: float = 1.0,
+        max_features_level: float = 1.0,
+        splitter: str = "best",
         sampling: str | RowSampling = "uniform",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
@@ -442,6 +458,10 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.max_delta_step = max_delta_step
         self.path_smoothing = path_smoothing
         self.monotonic_cst = monotonic_cst
+        self.interaction_cst = interaction_cst
+        self.max_features_tree = max_features_tree
+        self.max_features_level = max_features_level
+        self.splitter = splitter
         self.sampling = sampling
         self.early_stopping = early_stopping
         self.scoring = scoring

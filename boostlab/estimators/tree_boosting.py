@@ -22,7 +22,12 @@ from boostlab.estimators.pieces import (
     piece,
 )
 from boostlab.learners.tree import Tree
-from boostlab.learners.tree_rules import FORMS, is_monotonic_cst
+from boostlab.learners.tree_rules import (
+    FORMS,
+    SETS,
+    is_interaction_cst,
+    is_monotonic_cst,
+)
 from boostlab.protocols import Direction, Objective, WeakLearner
 from boostlab.samplers import RowsAndColumns
 from boostlab.steps import CellFit, Shrinkage
@@ -41,6 +46,10 @@ TREE_DEFAULTS: dict[str, Any] = {
     "max_delta_step": None,
     "path_smoothing": 0.0,
     "monotonic_cst": None,
+    "interaction_cst": None,
+    "max_features_tree": 1.0,
+    "max_features_level": 1.0,
+    "splitter": "best",
 }
 """Parameters that describe the tree, and no other learner."""
 
@@ -60,6 +69,10 @@ TREE_DOMAINS: dict[str, Domain] = {
     "max_delta_step": Number(above=0, also=(None,)),
     "path_smoothing": Number(at_least=0),
     "monotonic_cst": Instance(is_monotonic_cst, FORMS.removeprefix("give ")),
+    "interaction_cst": Instance(is_interaction_cst, SETS.removeprefix("give ")),
+    "max_features_tree": Number(above=0, at_most=1),
+    "max_features_level": Number(above=0, at_most=1),
+    "splitter": Choice(("best", "random")),
     "sampling": PieceOrName(("uniform", "goss", "mvs"), ("draw",)),
 }
 

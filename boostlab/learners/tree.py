@@ -13,7 +13,10 @@ from boostlab.contributions import Cells
 from boostlab.data.binning import Bins
 from boostlab.learners.tree_rules import (
     FORMS,
+    SETS,
     Signs,
+    interaction_sets,
+    is_interaction_cst,
     is_monotonic_cst,
     monotone_signs,
 )
@@ -57,7 +60,7 @@ class Tree(Piece):
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
     max_features : float, default=1.0
-        Share of the round's features drawn afresh for every node, in (0, 1].
+        Share of the level's features drawn afresh for every node, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
     l1_regularization : float, default=0.0
@@ -79,12 +82,24 @@ class Tree(Piece):
         dict from output numbers to one of these. Raw predictions are then monotone
         exactly, among values that are not missing: nothing is said of a missing value
         beside others. Bounds are handed down as in scikit-learn ("basic" in LightGBM).
+    interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
+        Sets of features, by name or position, that may interact: the splits from the
+        root to a leaf use features of one set only. Features in no set are one more
+        set. "pairwise" stands for all pairs, "no_interactions" for each feature alone,
+        as in scikit-learn.
+    max_features_tree : float, default=1.0
+        Share of the round's features drawn for each tree, in (0, 1].
+    max_features_level : float, default=1.0
+        Share of the tree's features drawn for each level, in (0, 1].
+    splitter : {"best", "random"}, default="best"
+        Try every threshold of a feature, or one drawn at random for each node, as
+        extremely randomised trees do (Geurts et al., 2006).
 
     Notes
     -----
-    With l1, a greatest step, smoothing or signs, a side of a split has the value v that
-    these leave, and scores ``-(2 G v + (H + l2) v**2 + 2 l1 |v|)``; categories are then
-    split by thresholds of their codes.
+    With l1, a greatest step, smoothing, signs or random splits, a side of a split has
+    the value v that these leave, and scores ``-(2 G v + (H + l2) v**2 + 2 l1 |v|)``;
+    categories are then split by thresholds of their codes.
     """
 
     accepts = frozenset({"derivatives"})
@@ -105,6 +120,10 @@ class Tree(Piece):
         max_delta_step: float | None = None,
         path_smoothing: float = 0.0,
         monotonic_cst: Any = None,
+        interaction_cst: Any = None,
+        max_features_tree: float = 1.0,
+        max_features_level: float = 1.0,
+        splitter: str = "best",
     ) -> None:
         self.max_leaf_nodes = max_leaf_nodes
         self.max_depth = max_depth
@@ -119,6 +138,10 @@ class Tree(Piece):
         self.max_delta_step = max_delta_step
         self.path_smoothing = path_smoothing
         self.monotonic_cst = monotonic_cst
+        self.interaction_cst = interaction_cst
+        self.max_features_tree = max_features_tree
+        self.max_features_level = max_features_level
+        self.splitter = splitter
 
     def validate(self) -> None:
         """Check the parameters; see :meth:`boostlab.pieces.Piece.validate`."""
@@ -138,7 +161,8 @@ class Tree(Piece):
         check_number("min_hessian", self.min_hessian, at_least=0)
         check_number("l2_regularization", self.l2_regularization, at_least=0)
         check_number("max_bins", self.max_bins, at_least=2, at_most=255, integer=True)
-        check_number("max_features", self.max_features, above=0, at_most=1)
+        for name in ("max_features", "max_features_tree", "max_features_level"):
+            check_number(name, getattr(self, name), above=0, at_most=1)
         if self.growth not in ("leaf", "depth"):
             raise ValueError(f"growth is {self.growth!r}; give 'leaf' or 'depth'.")
         for name in ("l1_regularization", "min_gain", "path_smoothing"):
@@ -147,6 +171,12 @@ class Tree(Piece):
             check_number("max_delta_step", self.max_delta_step, above=0)
         if not is_monotonic_cst(self.monotonic_cst):
             raise ValueError(f"monotonic_cst is {self.monotonic_cst!r:.200}; {FORMS}.")
+        if not is_interaction_cst(self.interaction_cst):
+            raise ValueError(
+                f"interaction_cst is {self.interaction_cst!r:.200}; {SETS}."
+            )
+        if self.splitter not in ("best", "random"):
+            raise ValueError(f"splitter is {self.splitter!r}; give 'best' or 'random'.")
 
     def constrains_values(self) -> list[str]:
         """Return the parameters that promise something of the values of leaves.
@@ -167,6 +197,7 @@ class Tree(Piece):
         seeds = state.rng.integers(0, 2**64, size=n_outputs, dtype=np.uint64)
         sample = _sample(target)
         max_leaves, limits = self._limits(target)
+        sets = interaction_sets(self.interaction_cst, target.table)
         signs = monotone_signs(self.monotonic_cst, target.table, n_outputs)
         trees = []
         for output, seed in enumerate(seeds):
@@ -187,7 +218,7 @@ class Tree(Piece):
                 ids[output],
                 binned.workspace,
                 n_threads(),
-                self._rules(None if signs is None else signs[:, part]),
+                self._rules(target, sets, None if signs is None else signs[:, part]),
             )
             trees.append(nodes.head(n_nodes))
         borders = target.table.fitted(view)
@@ -196,8 +227,6 @@ class Tree(Piece):
 
     def _limits(self, target: Target) -> tuple[int, tuple[Any, ...]]:
         """Return the most leaves, and the core's parameters but for the seed."""
-        n_features = target.table.n_features
-        usable = n_features if target.features is None else len(target.features)
         total_weight = float(target.weight.sum())
         min_weight = self.min_samples_leaf
         if min_weight == "auto":
@@ -211,19 +240,31 @@ class Tree(Piece):
             self.min_hessian,
             self.l2_regularization,
             self.growth == "depth",
-            max(1, int(self.max_features * usable)),
+            self._n_drawn(target)[2],
         )
 
-    def _rules(self, signs: Signs | None) -> tuple[Any, ...]:
+    def _rules(
+        self, target: Target, sets: NDArray[np.uint64] | None, signs: Signs | None
+    ) -> tuple[Any, ...]:
         """Return the core's rules for a tree of the outputs that `signs` are for."""
         return (
             self.min_gain,
             self.l1_regularization,
             np.inf if self.max_delta_step is None else self.max_delta_step,
             self.path_smoothing,
-            False,
+            self.splitter == "random",
             None if signs is None else signs.ravel(),
+            sets,
+            *self._n_drawn(target)[:2],
         )
+
+    def _n_drawn(self, target: Target) -> tuple[int, int, int]:
+        """Return how many features are drawn for the tree, a level and a node."""
+        n_features = target.table.n_features
+        usable = n_features if target.features is None else len(target.features)
+        of_tree = max(1, int(self.max_features_tree * usable))
+        of_level = max(1, int(self.max_features_level * of_tree))
+        return of_tree, of_level, max(1, int(self.max_features * of_level))
 
     def _most_leaves(self, target: Target, weight: float, min_weight: float) -> int:
         """Return how many leaves the tree can have at most."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -120,3 +122,74 @@ def _signs_of_features(value: Any, table: Table) -> Signs:
             )
         signs[list(table.feature_names).index(name)] = sign
     return signs
+
+
+SETS = (
+    "give 'pairwise', 'no_interactions', or sets of features by name or position that "
+    "may interact"
+)
+
+
+def is_interaction_cst(value: Any) -> bool:
+    """Return whether a value looks like sets; the table decides the rest."""
+    if value is None or isinstance(value, str):
+        return value in (None, "pairwise", "no_interactions")
+    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+        return False
+    return all(
+        isinstance(own, Iterable)
+        and not isinstance(own, str | Mapping)
+        and all(isinstance(j, str | Integral) for j in own)
+        for own in value
+    )
+
+
+def interaction_sets(interaction_cst: Any, table: Table) -> NDArray[np.uint64] | None:
+    """Return which sets of interacting features each feature is in, as bits.
+
+    Parameters
+    ----------
+    interaction_cst : None, "pairwise", "no_interactions" or sequence of sets
+        Sets of names or positions. Features in none of them are one more set.
+    table : Table
+        Names the features.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_words), uint64, or None
+        Bit s % 64 of word s // 64 is whether the feature is in set s.
+
+    Raises
+    ------
+    ValueError
+        If a set names a feature that the table does not have.
+    """
+    if interaction_cst is None:
+        return None
+    if not is_interaction_cst(interaction_cst):
+        raise ValueError(f"interaction_cst is {interaction_cst!r:.200}; {SETS}.")
+    every = range(table.n_features)
+    if interaction_cst == "pairwise":
+        sets = list(combinations(every, 2)) or [(0,)]
+    elif interaction_cst == "no_interactions":
+        sets = [(j,) for j in every]
+    else:
+        sets = [[_position(j, table) for j in own] for own in interaction_cst]
+        sets.append(sorted(set(every).difference(*sets)))
+    words = np.zeros((table.n_features, -(-len(sets) // 64)), dtype=np.uint64)
+    for number, own in enumerate(sets):
+        words[list(own), number // 64] |= np.uint64(1 << number % 64)
+    return words
+
+
+def _position(feature: str | int, table: Table) -> int:
+    """Return the position of a feature given by name or position."""
+    names = list(table.feature_names)
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    if isinstance(feature, Integral) and 0 <= feature < table.n_features:
+        return int(feature)
+    raise ValueError(
+        f"interaction_cst has the feature {feature!r}, which the table does not have; "
+        f"{SETS}."
+    )

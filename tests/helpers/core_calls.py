@@ -108,7 +108,7 @@ def grow_arguments(
         "ids": np.full(n, -77, np.int32),
         "workspace": workspace,
         "n_threads": n_threads,
-        **rules(params),
+        **rules(params, f),
     }
 
 
@@ -119,15 +119,31 @@ RULES = (
     "path_smoothing",
     "random_splits",
     "monotone",
+    "interactions",
+    "n_tree_features",
+    "n_level_features",
 )
 
 
-def rules(params: oracle.Params) -> dict[str, object]:
+def rules(params: oracle.Params, f: int) -> dict[str, object]:
     """The arguments that describe rules, in their order."""
     values = {name: getattr(params, name) for name in RULES}
     if params.monotone is not None:
         values["monotone"] = np.ascontiguousarray(params.monotone, np.int8).ravel()
+    if params.interactions is not None:
+        values["interactions"] = words_of_sets(params.interactions, f)
+    for name in ("n_tree_features", "n_level_features"):
+        values[name] = min(f, values[name])
     return values
+
+
+def words_of_sets(sets: tuple[frozenset[int], ...], f: int) -> np.ndarray:
+    """Bit s of feature j says that it is in set s, (f, n_words)."""
+    words = np.zeros((f, -(-len(sets) // 64)), np.uint64)
+    for s, members in enumerate(sets):
+        for j in members:
+            words[j, s // 64] |= np.uint64(1) << np.uint64(s % 64)
+    return words
 
 
 GROUPS = (

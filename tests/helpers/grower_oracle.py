@@ -16,6 +16,8 @@ MISSING = 255
 NO_LIMIT = 2**31 - 1
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
+_TREE_SALT = 0xC3C3C3C3C3C3C3C3
+_LEVEL_SALT = 0x3C3C3C3C3C3C3C3C
 _NODE_SALT = 0xA5A5A5A5A5A5A5A5
 _RANDOM_SALT = 0x5A5A5A5A5A5A5A5A
 _SUM_BLOCK = 1024
@@ -40,6 +42,9 @@ class Params:
     path_smoothing: float = 0.0
     random_splits: bool = False
     monotone: np.ndarray | None = None  # (n_features, n_outputs) int8
+    interactions: tuple[frozenset[int], ...] | None = None
+    n_tree_features: int = NO_LIMIT
+    n_level_features: int = NO_LIMIT
 
     @property
     def has_rules(self) -> bool:
@@ -316,6 +321,7 @@ class Node:
     split: tuple[float, int, int, bool] | None = None  # gain, feature, bin, missing
     sums: np.ndarray | None = None  # g and h of the rows' words, (2, K)
     rule: Rule | None = None
+    path: frozenset[int] = frozenset()  # features of the splits above
 
 
 @dataclass(slots=True)
@@ -329,16 +335,27 @@ class Rule:
     smoothing: float
 
 
-def drawn_features(problem: Problem, node: int) -> list[int]:
-    """Features that a node may split on, ascending."""
-    usable = problem.usable
-    wanted = problem.params.n_node_features
-    if wanted >= len(usable):
-        return usable
-    seed = problem.params.seed ^ _NODE_SALT
-    first = node * len(problem.columns)
-    shuffled = sorted(usable, key=lambda j: (hash64(seed, first + j, 0), j))
+def _drawn(
+    problem: Problem, features: list[int], wanted: int, salt: int, first: int
+) -> list[int]:
+    """The `wanted` features of the smallest hashes, ascending."""
+    if wanted >= len(features):
+        return features
+    seed = problem.params.seed ^ salt
+    shuffled = sorted(features, key=lambda j: (hash64(seed, first + j, 0), j))
     return sorted(shuffled[:wanted])
+
+
+def drawn_features(problem: Problem, i: int, node: Node) -> list[int]:
+    """Features that node i may split on, ascending."""
+    params, f = problem.params, len(problem.columns)
+    left = _drawn(problem, problem.usable, params.n_tree_features, _TREE_SALT, 0)
+    first = node.depth * f
+    left = _drawn(problem, left, params.n_level_features, _LEVEL_SALT, first)
+    if params.interactions is not None:
+        allowed = {j for s in params.interactions if node.path <= s for j in s}
+        left = [j for j in left if j in allowed]
+    return _drawn(problem, left, params.n_node_features, _NODE_SALT, i * f)
 
 
 def goes_left(bins: np.ndarray, b: int, missing_left: bool) -> np.ndarray:
@@ -460,6 +477,7 @@ def grow_by(problem: Problem, search) -> Tree:
         all_left = goes_left(column[node.members], node.bin, node.missing_left)
         for side, all_side in ((left, all_left), (~left, ~all_left)):
             child = Node(node.depth + 1, node.rows[side], node.members[all_side])
+            child.path = node.path | {node.feature}
             nodes.append(child)
         node.rows = node.members = None
         n_leaves += 1
@@ -564,7 +582,7 @@ def grow(problem: Problem) -> Tree:
         sums = sums.reshape(3, n_outputs, len(ids), n_features, n_cells)
         usable = np.zeros((len(ids), n_features), bool)
         for k, i in enumerate(ids):
-            usable[k, drawn_features(problem, i)] = True
+            usable[k, drawn_features(problem, i, nodes[i])] = True
         rules = [nodes[i].rule for i in ids]
         scan = _scan(problem, sums, usable, unit, rules, ids)
         for i, split in zip(ids, scan, strict=True):

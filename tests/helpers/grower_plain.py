@@ -118,7 +118,7 @@ def grow_plain(problem: Problem) -> Tree:
 
     def best_split(i: int, node: Node) -> tuple[float, int, int, bool] | None:
         best, rows = None, node.rows.tolist()
-        for j in drawn_features(problem, i):
+        for j in drawn_features(problem, i, node):
             column, n_bins = problem.columns[j], int(problem.n_bins[j])
             has_missing = any(column[r] == MISSING for r in rows)
             sign = 0 if params.monotone is None else int(params.monotone[j, 0])

@@ -178,6 +178,18 @@ def with_rules(
         path_smoothing=float(rng.choice([0.0, 0.0, 0.5, 20.0])),
         random_splits=bool(rng.random() < 0.2),
         monotone=signs if rng.random() < 0.5 else None,
+        interactions=random_sets(f, rng) if rng.random() < 0.3 else None,
+        n_tree_features=int(rng.integers(1, f + 1)) if rng.random() < 0.2 else f,
+        n_level_features=int(rng.integers(1, f + 1)) if rng.random() < 0.2 else f,
+    )
+
+
+def random_sets(f: int, rng: np.random.Generator) -> tuple[frozenset[int], ...]:
+    """Some sets of features, sometimes more than a word has bits."""
+    n_sets = int(rng.choice([1, 2, 3, 70]))
+    size = rng.integers(1, f + 1, n_sets)
+    return tuple(
+        frozenset(rng.choice(f, k, replace=False).tolist()) for k in size.tolist()
     )
 
 

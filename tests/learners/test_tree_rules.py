@@ -234,3 +234,117 @@ def test_signs_are_cloned_and_saved(noisy, signs, tmp_path):
     data, arrays = piece.to_parts()
     back = Tree.from_parts(data, arrays).monotonic_cst
     assert back == (signs.tolist() if isinstance(signs, np.ndarray) else signs)
+
+
+def paths(tree):
+    """The features of the splits above each leaf."""
+    used, found = {0: frozenset()}, []
+    for i, feature in enumerate(tree.feature.tolist()):
+        if feature < 0:
+            found.append(used[i])
+        else:
+            for child in (tree.left[i], tree.left[i] + 1):
+                used[int(child)] = used[i] | {feature}
+    return found
+
+
+def trees_of(model):
+    """All trees of a model."""
+    return [tree for r in model.ensemble_.rounds for tree in r.hypothesis.trees]
+
+
+@pytest.mark.parametrize(
+    ("sets", "allowed"),
+    [
+        ("no_interactions", [{0}, {1}, {2}, {3}]),
+        ([{0, 1}, {1, 2}], [{0, 1}, {1, 2}, {3}]),
+        ([["x0", "x3"]], [{0, 3}, {1, 2}]),
+        ("pairwise", [{i, j} for i in range(4) for j in range(i)]),
+    ],
+)
+def test_paths_use_one_set(noisy, sets, allowed):
+    X, y, _ = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=20, interaction_cst=sets, random_state=0
+    ).fit(X, y)
+    found = {path for tree in trees_of(model) for path in paths(tree)}
+    assert all(any(path <= each for each in allowed) for path in found)
+    largest = max(len(each) for each in allowed)
+    assert any(len(path) == largest for path in found)
+
+
+def test_without_interactions_the_effects_add_up(noisy):
+    X, y, _ = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=30, interaction_cst="no_interactions", random_state=0
+    ).fit(X, y)
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-1, 1, (2, 100, 4))
+    mixed, other = a.copy(), b.copy()
+    mixed[:, 2], other[:, 2] = b[:, 2], a[:, 2]
+    total = model.predict(a) + model.predict(b)
+    np.testing.assert_allclose(model.predict(mixed) + model.predict(other), total)
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        ("all", "pairwise"),
+        ([{0, 4}], "feature 4"),
+        ([{"nobody"}], "nobody"),
+        ([1, 2], "sets"),
+        ({0: [1]}, "sets"),
+    ],
+)
+def test_sets_that_do_not_fit_are_refused(noisy, sets, words):
+    X, y, _ = noisy
+    with pytest.raises(ValueError, match=words):
+        GradientBoostingRegressor(n_estimators=1, interaction_cst=sets).fit(X, y)
+
+
+def test_features_are_drawn_for_trees_and_levels():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 20))
+    y = X.sum(axis=1)
+    options = {"n_estimators": 12, "random_state": 0, "early_stopping": False}
+    model = GradientBoostingRegressor(max_features_tree=0.2, **options).fit(X, y)
+    used = [set(tree.feature.tolist()) - {-1} for tree in trees_of(model)]
+    assert max(len(each) for each in used) == 4
+    assert len(set.union(*used)) > 12
+    model = GradientBoostingRegressor(
+        max_features_tree=0.5, max_features_level=0.1, growth="depth", **options
+    ).fit(X, y)
+    for tree in trees_of(model):
+        depth = {0: 0}
+        for i, feature in enumerate(tree.feature.tolist()):
+            if feature >= 0:
+                depth[tree.left[i]] = depth[tree.left[i] + 1] = depth[i] + 1
+        for level in range(max(depth.values())):
+            at = [tree.feature[i] for i, d in depth.items() if d == level]
+            assert len(set(at) - {-1}) <= 1  # a tenth of ten
+
+
+def test_random_thresholds_differ_from_the_best_and_still_learn(noisy):
+    X, y, _ = noisy
+    options = {"n_estimators": 60, "random_state": 0, "early_stopping": False}
+    best = GradientBoostingRegressor(**options).fit(X, y)
+    random = GradientBoostingRegressor(splitter="random", **options).fit(X, y)
+    other = GradientBoostingRegressor(
+        splitter="random", **{**options, "random_state": 1}
+    ).fit(X, y)
+    assert best.score(X, y) > random.score(X, y) > 0.5
+    assert not np.array_equal(random.predict(X), other.predict(X))
+
+
+@pytest.mark.parametrize("sets", ["pairwise", [{0, 1}, ["x2"]], ((0, 1), (1, 3))])
+def test_sets_are_cloned_and_saved(noisy, sets, tmp_path):
+    X, y, _ = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=3, interaction_cst=sets, splitter="random", random_state=0
+    ).fit(X, y)
+    assert clone(model).get_params()["interaction_cst"] == sets
+    model.save(tmp_path / "model.boostlab")
+    again = clone(load(tmp_path / "model.boostlab")).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    data, arrays = Tree(interaction_cst=sets).to_parts()
+    assert len(Tree.from_parts(data, arrays).interaction_cst) == len(sets)
