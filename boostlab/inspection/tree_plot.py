@@ -19,6 +19,9 @@ from boostlab.inspection.tree_rules import Rules
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LONGEST = 150 * 72.0
+"""Points that a new figure has at most on its longer side: no canvas is endless."""
+
 
 def plot_tree(
     model: Any, round: int = 0, output: int | None = None, *, ax: Axes | None = None
@@ -62,7 +65,9 @@ def plot_tree(
     plt = style.pyplot()
     picture = drawing(Rules.of(model, round, output))
     if ax is None:
-        figure = plt.figure(figsize=(picture.width / 72, picture.height / 72))
+        shrink = min(1.0, _LONGEST / max(picture.width, picture.height)) / 72
+        size = picture.width * shrink, picture.height * shrink
+        figure = plt.figure(figsize=size)
         ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, picture.width), ylim=(picture.height, 0), aspect="equal")
     ax.set_axis_off()

@@ -151,6 +151,14 @@ def test_plot_on_own_axes_is_scaled(small, make_ensemble):
     assert axes[0].texts[0].get_fontsize() < whole.texts[0].get_fontsize()
 
 
+def test_a_huge_tree_still_has_a_figure(make_ensemble):
+    rng = np.random.default_rng(6)
+    model = make_ensemble([random_tree(rng, 120, 3, chain=True)])
+    width, height = plot_tree(model).figure.get_size_inches()
+    assert width == pytest.approx(150)
+    assert height < 150
+
+
 def test_names_are_no_formulas(small, make_ensemble, monkeypatch):
     model = make_ensemble([small])
     subject = replace(Subject.of(model), names=("$\\frac{", "b", "$c$"))
