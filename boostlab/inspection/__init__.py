@@ -12,6 +12,7 @@ from boostlab.inspection.importance import (
     importances,
 )
 from boostlab.inspection.importance_plot import plot_importances
+from boostlab.inspection.model_summary import summary
 from boostlab.inspection.svg import tree_svg
 from boostlab.inspection.tree_plot import plot_tree
 from boostlab.inspection.tree_rules import tree_text
@@ -24,6 +25,7 @@ __all__ = [
     "plot_importances",
     "plot_learning_curve",
     "plot_tree",
+    "summary",
     "tree_svg",
     "tree_text",
 ]
