@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
+from sklearn.base import (
+    BaseEstimator,
+    RegressorMixin,
+    is_classifier,
+    is_regressor,
+)
 
 from boostlab.inspection import style
 from boostlab.inspection.subject import Subject, reading_codes
@@ -85,6 +90,8 @@ def plot_dependence(
     numeric, missing = _without_missing(subject, model.encoder_.transform(X))
     meaning = _meaning(model, target, kind, options.get("response_method", "auto"))
     model = reading_codes(model, missing)
+    if not (is_classifier(model) or is_regressor(model)):
+        model = _AsRegressor(model)
     for columns, each in zip(wanted, axes, strict=True):
         _draw(
             model,
@@ -97,6 +104,24 @@ def plot_dependence(
         _name_axes(each, subject, numeric, columns, meaning)
     _share_scale(axes, wanted)
     return axes if many else axes[0]
+
+
+class _AsRegressor(RegressorMixin, BaseEstimator):
+    """A ranker, which scikit-learn does not know, as a model that predicts scores."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, X: Any, y: Any) -> _AsRegressor:
+        """Change nothing: the model is fitted, and is only asked for this method."""
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the scores."""
+        return self.model.predict(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
 
 
 def _numbers(subject: Subject, feature: Any) -> tuple[int, ...]:

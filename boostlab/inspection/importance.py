@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,7 @@ def importances(
     y: Any = None,
     *,
     sample_weight: ArrayLike | None = None,
+    group: ArrayLike | None = None,
     scoring: Any = None,
     n_repeats: int = 5,
     random_state: Any = 0,
@@ -79,8 +81,11 @@ def importances(
         Their targets, for "permutation".
     sample_weight : array-like of shape (n,), optional
         Weights of the rows.
+    group : array-like of shape (n,), optional
+        Queries of the rows, for "permutation" of a ranker.
     scoring : str or callable, optional
-        The score of "permutation"; by default the model's own.
+        The score of "permutation"; by default the model's own. With `group` it is
+        called as ``scoring(model, X, y, group=group)``.
     n_repeats : int, default=5
         How often "permutation" shuffles each feature.
     random_state : int, RandomState or None, default=0
@@ -134,7 +139,7 @@ def importances(
         reading_codes(model, [None] * len(subject.names)),
         model.encoder_.transform(X),
         np.asarray(y),
-        scoring=scoring,
+        scoring=scoring if group is None else _with_group(scoring, group),
         n_repeats=n_repeats,
         random_state=random_state,
         sample_weight=sample_weight,
@@ -156,6 +161,23 @@ def _check_rows(model: Any, kind: str, X: Any, y: Any) -> None:
             f"kind={kind!r} is measured on rows; give {what}, best those of held-out "
             "rows."
         )
+
+
+def _with_group(scoring: Any, group: ArrayLike) -> Callable[..., float]:
+    """Return the score of a ranker on rows of these queries."""
+    if scoring is not None and not callable(scoring):
+        raise ValueError(
+            f"scoring={scoring!r} does not know of group; leave scoring out, or give a "
+            "callable (model, X, y, group=...)."
+        )
+    group = np.asarray(group)
+
+    def score(model: Any, X: Any, y: Any, **weights: Any) -> float:
+        if scoring is None:
+            return model.score(X, y, group=group, **weights)
+        return scoring(model, X, y, group=group, **weights)
+
+    return score
 
 
 def _mean_contribution(

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from sklearn.inspection import partial_dependence
 
-from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
+from boostlab import (
+    GradientBoostingClassifier,
+    GradientBoostingRanker,
+    GradientBoostingRegressor,
+)
 from boostlab.inspection import plot_dependence
 
 
@@ -166,3 +170,13 @@ def test_the_model_is_left_as_it_was(regressor, frame):
     plot_dependence(regressor, X, "colour")
     assert regressor.encoder_ is encoder
     np.testing.assert_array_equal(regressor.predict(X), before)
+
+
+def test_scores_of_a_ranker(frame):
+    X, y = frame
+    query = np.arange(len(y)) // 10
+    model = GradientBoostingRanker(n_estimators=3).fit(X, np.round(y), group=query)
+    ax = plot_dependence(model, X, "shape")
+    assert ax.get_ylabel() == "mean prediction"
+    mean = model.predict(X.assign(shape="flat")).mean()
+    assert tops(ax)["flat"] == pytest.approx(mean)

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
+from boostlab import (
+    GradientBoostingClassifier,
+    GradientBoostingRanker,
+    GradientBoostingRegressor,
+)
 from boostlab.inspection import (
     Importances,
     feature_importances,
@@ -114,6 +118,26 @@ def test_permutation_drop_is_that_of_the_score(frame, classifier):
     )
     assert found.values[0] > 0.1
     assert (found.values != unweighted.values).any()
+
+
+def test_permutation_of_a_ranker_keeps_queries(frame):
+    X, y = frame
+    y, query = np.round(y), np.arange(len(y)) // 10
+    model = GradientBoostingRanker(n_estimators=5).fit(X, y, group=query)
+    asked = []
+
+    def scoring(model, X, y, group):
+        asked.append(group)
+        return model.score(X, y, group=group)
+
+    found = importances(model, "permutation", X, y, group=query)
+    own = importances(model, "permutation", X, y, group=query, scoring=scoring)
+    np.testing.assert_array_equal(found.values, own.values)
+    assert found.order()[0] == 0
+    assert len(asked) == 1 + 4 * 5
+    np.testing.assert_array_equal(asked[-1], query)
+    with pytest.raises(ValueError, match="scoring='r2' does not know of group"):
+        importances(model, "permutation", X, y, group=query, scoring="r2")
 
 
 def test_shap_is_the_mean_absolute_contribution():
