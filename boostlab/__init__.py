@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from boostlab.persistence import (
         ModelFileError,
+        import_lightgbm,
         import_xgboost,
         load,
         save,
@@ -47,6 +48,7 @@ __all__ = [
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
     "ModelFileError",
+    "import_lightgbm",
     "import_xgboost",
     "load",
     "save",
@@ -60,6 +62,7 @@ _HOME = {
     "GradientBoostingRanker": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
+    "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",
     "load": "boostlab.persistence",
     "save": "boostlab.persistence",

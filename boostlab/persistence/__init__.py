@@ -9,7 +9,7 @@ runs no code from it: a file can only name classes that are registered with
 from boostlab.persistence.archive import Limits, read_archive, write_archive
 from boostlab.persistence.ensemble import ensemble_from_parts, ensemble_to_parts
 from boostlab.persistence.errors import ModelFileError
-from boostlab.persistence.interchange import import_xgboost
+from boostlab.persistence.interchange import import_lightgbm, import_xgboost
 from boostlab.persistence.model import load, model_hash, save
 from boostlab.persistence.parts import from_parts, to_parts
 
@@ -19,6 +19,7 @@ __all__ = [
     "ensemble_from_parts",
     "ensemble_to_parts",
     "from_parts",
+    "import_lightgbm",
     "import_xgboost",
     "load",
     "model_hash",

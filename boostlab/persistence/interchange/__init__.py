@@ -4,6 +4,7 @@ Reading needs none of the libraries: XGBoost's JSON and UBJSON and LightGBM's te
 parsed here, with every size and every link checked before a tree is made of them.
 """
 
+from boostlab.persistence.interchange.lightgbm import import_lightgbm
 from boostlab.persistence.interchange.xgboost import import_xgboost
 
-__all__ = ["import_xgboost"]
+__all__ = ["import_lightgbm", "import_xgboost"]

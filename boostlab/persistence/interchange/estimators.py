@@ -54,9 +54,7 @@ def fitted_estimator(
     ensemble: Ensemble,
     features: Features,
     loss: str | Objective,
-    task: str,
     *,
-    params: Mapping[str, Any] | None = None,
     classes: Any = None,
     all_rounds: Ensemble | None = None,
 ) -> Any:
@@ -70,21 +68,17 @@ def fitted_estimator(
         The features.
     loss : str or Objective
         Its parameter ``loss``.
-    task : {"regression", "classification"}
-        Which of the estimators.
-    params : mapping, optional
-        Other parameters of the estimator.
     classes : ndarray, optional
-        The labels, sorted, in classification.
+        The labels, sorted, of a classifier; None for a regressor.
     all_rounds : Ensemble, optional
         The rounds with those after the best one, where the model was cut.
     """
+    task = "regression" if classes is None else "classification"
     name = f"GradientBoosting{'Regressor' if classes is None else 'Classifier'}"
     model = getattr(boostlab, name)(
         loss=loss,
         n_estimators=max(ensemble.n_rounds, 1),
         keep_all_rounds=all_rounds is not None,
-        **(params or {}),
     )
     encoder = features.encoder(name)
     state = generator_state(np.random.default_rng(0))
@@ -130,3 +124,9 @@ def checked_classes(classes: Any, n_classes: int) -> np.ndarray:
             "order, as the encoder that made codes of them had them."
         )
     return labels
+
+
+def valid_loss(loss: Any) -> Any:
+    """Return an objective if its parameters are allowed; ValueError else."""
+    loss.validate()
+    return loss

@@ -20,6 +20,7 @@ from boostlab.persistence.interchange.estimators import (
     Features,
     checked_classes,
     fitted_estimator,
+    valid_loss,
 )
 from boostlab.persistence.interchange.sources import read_bytes, source_errors
 from boostlab.persistence.interchange.trees import checked_trees
@@ -224,7 +225,7 @@ class _Model:
         self, whole: Ensemble, best: Ensemble, features: Features, labels: Any
     ) -> Any:
         """Return the estimator of the objective, or the ensemble for want of one."""
-        loss, params = self._loss()
+        loss = self._loss()
         if loss is None:
             features.encoder("Ensemble")  # checks the names
             return best
@@ -232,49 +233,41 @@ class _Model:
             best,
             features,
             loss,
-            "regression" if labels is None else "classification",
-            params=params,
             classes=labels,
             all_rounds=whole if best.n_rounds < whole.n_rounds else None,
         )
 
-    def _loss(self) -> tuple[Any, dict[str, Any]]:
-        """Return the parameter ``loss`` that stands for the objective, and others."""
+    def _loss(self) -> Any:
+        """Return what the parameter ``loss`` of an estimator is; None without one."""
         if self.n_classes:
-            return "log_loss", {}
+            return "log_loss"
         if self.n_outputs > 1:
-            return None, {}
+            return None
         own = self.learner["objective"]
         name = self.objective
         if name == "reg:quantileerror":
             alpha = str(own["quantile_loss_param"]["quantile_alpha"]).strip("[]")
-            return _valid(Quantile(float(alpha))), {}
+            return valid_loss(Quantile(float(alpha)))
         if name == "reg:pseudohubererror":
             slope = own.get("pseudo_huber_param", {}).get("huber_slope", 1)
-            return _valid(Huber(delta=float(slope))), {}
+            return valid_loss(Huber(delta=float(slope)))
         if name == "reg:tweedie":
             power = own["tweedie_regression_param"]["tweedie_variance_power"]
-            return _tweedie(float(power)), {}
+            return _tweedie(float(power))
         return {
             "reg:squarederror": "squared_error",
             "reg:linear": "squared_error",
             "reg:absoluteerror": "absolute_error",
             "count:poisson": "poisson",
             "reg:gamma": "gamma",
-        }.get(name), {}
-
-
-def _valid(objective: Any) -> Any:
-    """Return an objective whose parameters are allowed; ValueError else."""
-    objective.validate()
-    return objective
+        }.get(name)
 
 
 def _tweedie(power: float) -> Any:
     """Return the loss of a Tweedie power, its ends included."""
     if power in (1.0, 2.0):
         return "poisson" if power == 1.0 else "gamma"
-    return _valid(Tweedie(power))
+    return valid_loss(Tweedie(power))
 
 
 def _size(value: Any, most: int) -> int:
