@@ -9,7 +9,12 @@ runs no code from it: a file can only name classes that are registered with
 from boostlab.persistence.archive import Limits, read_archive, write_archive
 from boostlab.persistence.ensemble import ensemble_from_parts, ensemble_to_parts
 from boostlab.persistence.errors import ModelFileError
-from boostlab.persistence.interchange import import_lightgbm, import_xgboost
+from boostlab.persistence.interchange import (
+    import_lightgbm,
+    import_xgboost,
+    to_onnx,
+    to_xgboost_json,
+)
 from boostlab.persistence.model import load, model_hash, save
 from boostlab.persistence.parts import from_parts, to_parts
 
@@ -25,6 +30,8 @@ __all__ = [
     "model_hash",
     "read_archive",
     "save",
+    "to_onnx",
     "to_parts",
+    "to_xgboost_json",
     "write_archive",
 ]

@@ -5,6 +5,8 @@ parsed here, with every size and every link checked before a tree is made of the
 """
 
 from boostlab.persistence.interchange.lightgbm import import_lightgbm
+from boostlab.persistence.interchange.onnx import to_onnx
 from boostlab.persistence.interchange.xgboost import import_xgboost
+from boostlab.persistence.interchange.xgboost_export import to_xgboost_json
 
-__all__ = ["import_lightgbm", "import_xgboost"]
+__all__ = ["import_lightgbm", "import_xgboost", "to_onnx", "to_xgboost_json"]
