@@ -286,7 +286,7 @@ class Ensemble:
     def predict(self, table: Table) -> Array:
         """Return the raw prediction of the rows of `table`, shape (n, K)."""
         state = self._unlabelled(table)
-        fused = self._fuse()
+        fused = self.fused()
         if fused is not None:
             fused.add_to(state.raw_prediction, table)
         else:
@@ -298,8 +298,8 @@ class Ensemble:
         raw = constant(table.n_samples, self.baseline)
         return State(table, None, None, self.baseline, raw)
 
-    def _fuse(self) -> Any:
-        """Return a predictor for all rounds at once, where their class offers one."""
+    def fused(self) -> Any:
+        """Return all rounds as one predictor, None where their class offers none."""
         if not self.update.additive:
             return None
         rounds = tuple(self.rounds)

@@ -4,6 +4,7 @@
 
 #include "boostlab_core.h"
 #include "layout.h"
+#include "shap.h"
 
 /* How sums are laid out for one tree; see boostlab_core.h. */
 typedef struct {
@@ -234,6 +235,12 @@ struct bl_kernels {
     /* raw[i] += values[exits[i]] for n <= BL_LANES rows; `values` is padded to 16. */
     void (*add_exits)(const uint8_t *exits, const double *values, int32_t n_exits,
                       int64_t n, double *raw);
+
+    /* The two walks of contributions; see shap_kernels.h. */
+    void (*shap_down)(const bl_shap_tree *tree, const uint8_t *go,
+                      const bl_shap_memory *memory);
+    void (*shap_up)(const bl_shap_tree *tree, const double *values, int64_t width,
+                    const bl_shap_memory *memory, double *phi);
 };
 
 extern const bl_kernels bl_kernels_serial, bl_kernels_avx2, bl_kernels_avx512;

@@ -70,8 +70,21 @@ int check_subsets(const int32_t *subset, const int32_t *left, int64_t n_nodes,
 int subset_table(buffers *held, PyObject *object, const uint64_t **subsets,
                  int64_t *n_subsets);
 
+#define FOREST "boostlab._core.forest"
+
+/* What the capsule of a forest holds. */
+typedef struct {
+    bl_forest forest;
+    bl_layout *layout;
+    int64_t n_features, n_outputs;
+} forest_box;
+
+/* A matrix of the features that a forest was grown on; returns 0 on error. */
+int forest_matrix(buffers *held, const forest_box *box, PyObject *x_in,
+                  const char *name, bl_matrix *x);
+
 /* Methods of the module, by the file that has them; each ends with an empty entry. */
 extern PyMethodDef py_bins_methods[], py_losses_methods[], py_trees_methods[],
-    py_forests_methods[], py_ranking_methods[];
+    py_forests_methods[], py_ranking_methods[], py_shap_methods[];
 
 #endif

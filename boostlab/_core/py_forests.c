@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOREST "boostlab._core.forest"
-
-typedef struct {
-    bl_forest forest;
-    bl_layout *layout;
-    int64_t n_features, n_outputs;
-} forest_box;
-
 static void free_forest(forest_box *box)
 {
     if (!box)
@@ -204,16 +196,15 @@ static PyObject *core_forest(PyObject *self, PyObject *args)
     return capsule;
 }
 
-/* X for a forest: the right number of features. */
-static int forest_matrix(buffers *held, const forest_box *box, PyObject *x_in,
-                         bl_matrix *x)
+int forest_matrix(buffers *held, const forest_box *box, PyObject *x_in,
+                  const char *name, bl_matrix *x)
 {
-    if (!matrix(held, x_in, "X", x))
+    if (!matrix(held, x_in, name, x))
         return 0;
     if (x->n_features == box->n_features)
         return 1;
-    PyErr_Format(PyExc_ValueError, "X has %lld features, the forest was grown on %lld",
-                 (long long)x->n_features, (long long)box->n_features);
+    PyErr_Format(PyExc_ValueError, "%s has %lld features, the forest was grown on %lld",
+                 name, (long long)x->n_features, (long long)box->n_features);
     return 0;
 }
 
@@ -230,7 +221,7 @@ static PyObject *core_predict(PyObject *self, PyObject *args)
     forest_box *box = PyCapsule_GetPointer(capsule, FOREST);
     if (!box)
         return NULL;
-    if (forest_matrix(&held, box, x_in, &x)) {
+    if (forest_matrix(&held, box, x_in, "X", &x)) {
         Py_ssize_t shape[2] = {x.n_rows, box->n_outputs};
         Py_buffer *raw = acquire(&held, raw_out, "raw", F64, 2, shape, WRITE | FORTRAN);
         if (raw) {
@@ -259,7 +250,7 @@ static PyObject *core_apply(PyObject *self, PyObject *args)
     forest_box *box = PyCapsule_GetPointer(capsule, FOREST);
     if (!box)
         return NULL;
-    if (forest_matrix(&held, box, x_in, &x)) {
+    if (forest_matrix(&held, box, x_in, "X", &x)) {
         Py_ssize_t shape[2] = {box->forest.n_trees, x.n_rows};
         Py_buffer *ids = acquire(&held, ids_out, "ids", I32, 2, shape, WRITE);
         if (ids) {

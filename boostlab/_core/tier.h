@@ -14,6 +14,7 @@
 #include "predict_kernels.h"
 #include "quantize_kernels.h"
 #include "ranking_kernels.h"
+#include "shap_kernels.h"
 #include "split_kernels.h"
 
 #include "ruled_kernels.h"
@@ -32,6 +33,7 @@
         .add_exits = bl_add_exits,                                                    \
         .rank_against = bl_rank_against,                                              \
         .best_ruled = bl_best_ruled,                                                  \
+        .shap_down = bl_shap_down, .shap_up = bl_shap_up,                             \
     }
 
 #endif

@@ -29,6 +29,7 @@ from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
 from boostlab.estimators.pieces import allows_missing, partitions, piece, splits_sets
 from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
+from boostlab.estimators.tree_inspection import TreeInspection
 from boostlab.groups import Groups
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
@@ -63,7 +64,7 @@ class _Data:
     stops_early: bool
 
 
-class BaseBoosting(CallbackSupportMixin, BaseEstimator):
+class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators.
 
     A subclass has the parameters of :data:`boostlab.estimators.parameters.COMMON` and

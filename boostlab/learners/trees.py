@@ -119,7 +119,10 @@ class Trees:
             scaled_cells(h.cell_values, r.size)
             for h, r in zip(hypotheses, rounds, strict=True)
         ]
-        return FusedTrees(_forest(hypotheses, values))
+        trees = [tree for h in hypotheses for tree in h.trees]
+        weight = np.concatenate([tree.weight for tree in trees])
+        n_outputs = hypotheses[0].n_outputs
+        return FusedTrees(_forest(hypotheses, values), len(trees), n_outputs, weight)
 
     @staticmethod
     def pack(
@@ -182,12 +185,44 @@ class FusedTrees:
     ----------
     forest : capsule
         The core's trees, values scaled by the rounds' sizes.
+    n_trees, n_outputs : int
+        How many trees there are, and outputs K that they add to.
+    weight : ndarray of shape (n_nodes,)
+        Training weight of the nodes of all trees.
     """
 
     forest: Any
+    n_trees: int
+    n_outputs: int
+    weight: NDArray[np.float64] = field(repr=False)
 
     def add_to(self, raw_prediction: NDArray[np.float64], table: Table) -> None:
         """Add the trees' values for the rows of `table`, in the order of rounds."""
         # Few rows are predicted faster than the processors are counted.
         limit = 1 if table.n_samples <= FEW_ROWS else n_threads()
         _core.predict(self.forest, table.numeric, raw_prediction, limit)
+
+    def leaves(self, table: Table) -> NDArray[np.int32]:
+        """Return the leaf of each row in each tree, shape (n_trees, n), int32."""
+        ids = np.empty((self.n_trees, table.n_samples), dtype=np.int32)
+        _core.apply(self.forest, table.numeric, ids, n_threads())
+        return ids
+
+    def contributions(
+        self, table: Table, background: Table | None = None
+    ) -> NDArray[np.float64]:
+        """Return shares of the features, shape (n, K, f + 1), the expected value last.
+
+        Exact Shapley values: path-dependent by the weights of the nodes or, with a
+        background, interventional.
+        """
+        shares = np.empty((table.n_samples, self.n_outputs, table.n_features + 1))
+        others = None if background is None else background.numeric
+        arguments = (self.forest, self.weight, table.numeric, others, shares)
+        _core.contributions(*arguments, n_threads())
+        if background is not None:
+            shape = (background.n_samples, self.n_outputs)
+            expected = np.zeros(shape, order="F")
+            self.add_to(expected, background)
+            shares[:, :, -1] = expected.mean(axis=0)
+        return shares
