@@ -26,7 +26,7 @@ class Problem:
     ----------
     table : Table
         The training rows.
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n,), or (n, T) for several targets
         Targets as the objective wants them (class labels are encoded 0 .. K-1).
     weight : ndarray of shape (n,)
         Positive sample weights.
@@ -56,7 +56,8 @@ class State:
     table : Table
         The rows.
     y, weight : ndarray of shape (n,) or None
-        Targets and weights; None when the ensemble is replayed for prediction.
+        Targets, (n, T) where there are several, and weights; None when the ensemble is
+        replayed for prediction.
     baseline : ndarray of shape (K,)
         The constant the raw prediction started from.
     raw_prediction : ndarray of shape (n, K), Fortran order

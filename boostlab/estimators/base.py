@@ -83,6 +83,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         """Return the objective for the targets that were learnt."""
         raise NotImplementedError
 
+    def _objective_of(self, problem: Problem, goes_on: bool) -> Objective:
+        """Return the objective of a fit, which may go on from earlier rounds."""
+        return self._make_objective()
+
     def _objective_for(self, objective: str | Objective) -> Objective:
         """Return the objective that a parameter stands for."""
         n_classes = len(getattr(self, "classes_", ()))
@@ -111,8 +115,9 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             Training rows: an array, or a frame of pandas, polars or pyarrow, with
             strings, categories and missing values as they are. Strings and categories
             are encoded by value; a value not seen in training counts as missing.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets: numbers for regression, labels of any type for classification.
+            Only regression takes several targets.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of at least 0. A row of weight 2 counts like that row given twice,
             and one of weight 0 like a row that is not there.
@@ -149,14 +154,15 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         if self._is_constant():
             self._store(Ensemble(np.zeros(1), AddToPrediction()), {}, start, rng)
             return
-        self.objective_ = self._make_objective()
+        problem = self._problem(data)
+        self.objective_ = self._objective_of(problem, previous is not None)
         self._check_continues(previous, data)
         outside = self._public_callbacks(given)
         monitors = FitMonitors(
             self, data.stops_early, self._watched_loss(data), previous, outside
         )
         run = self._make_boosting(self.objective_).fit(
-            self._problem(data), self.n_estimators, rng, monitors.all, previous
+            problem, self.n_estimators, rng, monitors.all, previous
         )
         curves = monitors.curves()
         if previous is not None:
@@ -247,6 +253,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             held_out = self._rows(val, "_val", False)
             if factors is not None:
                 held_out = held_out.reweighted(factors[held_out.y.astype(np.intp)])
+            if held_out.y.shape[1:] != rows.y.shape[1:]:
+                raise ValueError(
+                    f"y_val has {_n_targets(held_out.y)} targets, but y has "
+                    f"{_n_targets(rows.y)}; give the same targets in the same order."
+                )
         return _Data(rows, held_out, seed, bool(stops_early))
 
     def _rows(self, given: Given, suffix: str, reset: bool) -> Rows:
@@ -416,6 +427,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         tags.input_tags.allow_nan = allows_missing(self.learner)
         tags.input_tags.categorical = partitions(self.learner)
         return tags
+
+
+def _n_targets(y: Array) -> int:
+    return 1 if y.ndim == 1 else y.shape[1]
 
 
 def _fitted(ensemble: Ensemble) -> dict[str, Any]:

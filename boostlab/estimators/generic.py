@@ -83,6 +83,11 @@ class BoostingRegressor(_FromPieces, Regression):
     *learner* fits it, the *step* says how far to go, the *update* goes there, and the
     *corrector* puts right what can be put right afterwards.
 
+    With several targets, ``y`` of shape (n_samples, T), the loss is the sum of the
+    targets' losses, each in a unit of its own that makes all count alike: see
+    :class:`~boostlab.objectives.MultiOutput` and
+    :func:`~boostlab.objectives.for_targets`.
+
     Parameters
     ----------
     objective : str or Objective, default="squared_error"

@@ -24,6 +24,11 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
 
     Features may be numbers, strings or categories, with missing values.
 
+    With several targets, ``y`` of shape (n_samples, T), the loss is the sum of the
+    targets' losses, each in a unit of its own that makes all count alike: see
+    :class:`~boostlab.objectives.MultiOutput` and
+    :func:`~boostlab.objectives.for_targets`.
+
     Parameters
     ----------
     loss : str or Objective, default="squared_error"

@@ -12,6 +12,9 @@ from sklearn.utils import column_or_1d
 
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.rows import Rows
+from boostlab.objectives import for_targets
+from boostlab.protocols import Objective
+from boostlab.state import Problem
 
 Array = NDArray[np.float64]
 
@@ -21,13 +24,22 @@ class Regression(RegressorMixin, BaseBoosting):
 
     _task = "regression"
 
+    def _objective_of(self, problem: Problem, goes_on: bool) -> Objective:
+        # Earlier rounds predict in the units that were chosen for them.
+        units = getattr(self.objective_, "units", None) if goes_on else None
+        return for_targets(self._make_objective(), problem, units)
+
     def _check_targets(self, y: Any, name: str) -> Array:
-        """Return `y` as finite floats, shape (n,)."""
+        """Return `y` as finite floats, shape (n,), or (n, T) for T > 1 targets."""
         try:
-            y = column_or_1d(y, warn=True).astype(np.float64)
+            values = np.asarray(y)
+            if values.ndim != 2 or values.shape[1] < 2:
+                values = column_or_1d(y, warn=True)
+            y = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{name} is not one number for each row: {error}"
+                f"{name} is not one number for each row, nor a table of numbers with a "
+                f"column for each target: {error}"
             ) from None
         if not np.isfinite(y).all():
             raise ValueError(
@@ -43,8 +55,12 @@ class Regression(RegressorMixin, BaseBoosting):
         return y
 
     def _order_target(self, rows: Rows) -> Array:
-        """Return what categories are ordered by, shape (n, 1)."""
-        return rows.y[:, None]
+        """Return what categories are ordered by, shape (n, 1) or (n, T)."""
+        if rows.y.ndim == 1:
+            return rows.y[:, None]
+        mean = np.average(rows.y, axis=0, weights=rows.weight)
+        spread = np.average(np.abs(rows.y - mean), axis=0, weights=rows.weight)
+        return rows.y / np.where(spread > 0, spread, 1.0)
 
     def _target_factors(self, rows: Rows) -> None:
         return None
@@ -62,7 +78,7 @@ class Regression(RegressorMixin, BaseBoosting):
 
         Returns
         -------
-        ndarray of shape (n_samples,), or (n_samples, K) for an objective of K outputs
+        ndarray of shape (n_samples,), or (n_samples, K) for K targets or outputs
             The raw prediction seen through the link: on the scale of ``y``.
         """
         return self._prediction(self._raw_prediction(X))
@@ -77,7 +93,7 @@ class Regression(RegressorMixin, BaseBoosting):
 
         Yields
         ------
-        ndarray of shape (n_samples,), or (n_samples, K) for an objective of K outputs
+        ndarray of shape (n_samples,), or (n_samples, K) for K targets or outputs
             Predictions of the model's first 1, 2, ... ``n_iter_`` rounds.
         """
         for raw in self._staged_raw_prediction(X):
@@ -86,3 +102,8 @@ class Regression(RegressorMixin, BaseBoosting):
     def _prediction(self, raw: Array) -> Array:
         mean = self.objective_.link.inverse(raw)
         return mean[:, 0] if mean.shape[1] == 1 else mean
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

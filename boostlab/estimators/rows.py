@@ -45,7 +45,7 @@ class Rows:
     ----------
     numeric : ndarray of shape (n, f)
         Features; NaN is missing.
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n,), or (n, T) for several targets
         Targets; class labels are encoded 0 .. K-1.
     weight : ndarray of shape (n,)
         Sample weights.
@@ -173,7 +173,7 @@ def hold_out(
     ValueError
         If either side would be empty.
     """
-    columns = (*rows.numeric.T, rows.y)
+    columns = (*rows.numeric.T, *np.atleast_2d(rows.y.T))
     order_by = hash_rows(columns, len(rows.y), seed)
     if rows.group is not None:
         order_by = mix(_group_sums(rows, order_by))[rows.group.codes]

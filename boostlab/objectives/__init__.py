@@ -15,6 +15,7 @@ from boostlab.objectives.checks import check_objective
 from boostlab.objectives.classification import Binomial, Exponential, Multinomial
 from boostlab.objectives.custom import CustomObjective
 from boostlab.objectives.deviance import Gamma, Poisson, Tweedie
+from boostlab.objectives.multioutput import MultiOutput, for_targets
 from boostlab.objectives.ranking import (
     CrossEntropyNDCG,
     LambdaRank,
@@ -38,6 +39,7 @@ __all__ = [
     "Gamma",
     "Huber",
     "LambdaRank",
+    "MultiOutput",
     "Multinomial",
     "ObjectiveError",
     "PairwiseLogistic",
@@ -48,6 +50,7 @@ __all__ = [
     "SquaredError",
     "Tweedie",
     "check_objective",
+    "for_targets",
     "get_objective",
     "objective_names",
 ]

@@ -47,6 +47,13 @@ class PointwiseObjective(Piece):
         :meth:`cell_values` and not from sums of derivatives.
     smooth : bool
         Whether the hessian is the derivative of the gradient.
+    homogeneity : int or None
+        The power of c by which the loss grows when targets and raw predictions are
+        multiplied by c; None where the loss does not follow a power, or where the
+        hessians, which regularisation is weighed against, would change as well.
+    multi_target : bool
+        Whether it takes several targets, `y` of shape (n, T), itself. Others are
+        applied to each target by :class:`boostlab.objectives.MultiOutput`.
 
     Notes
     -----
@@ -76,13 +83,17 @@ class PointwiseObjective(Piece):
     link: Link = IdentityLink()
     refits_cells: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
+    homogeneity: ClassVar[int | None] = None
+    multi_target: ClassVar[bool] = False
     fused: ClassVar[FusedLoss | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # A kernel in C must never stand in for a formula that a subclass changed.
         super().__init_subclass__(**kwargs)
-        if "fused" not in cls.__dict__ and any(f in cls.__dict__ for f in POINTWISE):
-            cls.fused = None
+        if any(formula in cls.__dict__ for formula in POINTWISE):
+            for fact in ("fused", "homogeneity"):
+                if fact not in cls.__dict__:
+                    setattr(cls, fact, None)
 
     # What a subclass writes.
 
@@ -118,6 +129,13 @@ class PointwiseObjective(Piece):
     def n_outputs(self, y: Array) -> int:
         """Return the number K of raw outputs for the targets `y`."""
         return 1
+
+    def in_units(self, unit: float) -> PointwiseObjective:
+        """Return the same loss for targets that are measured in `unit`.
+
+        Only a parameter in the unit of the target makes it another objective.
+        """
+        return self
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError, in one sentence, if `y` is outside the loss's domain."""
@@ -170,7 +188,7 @@ class PointwiseObjective(Piece):
         if fixed.fused is not None:
             return fused_loss_sum(fixed.fused, *fixed._inputs(state)) / total
         terms = np.asarray(fixed.pointwise_loss(state.y, state.raw_prediction))
-        check_shape(self, "pointwise_loss", terms, state.y.shape)
+        check_shape(self, "pointwise_loss", terms, state.weight.shape)
         return float(np.sum(state.weight * terms)) / total
 
     def gradient(self, state: State) -> Array:
@@ -279,7 +297,7 @@ def _numeric_baseline(objective: PointwiseObjective, y: Array, weight: Array) ->
     def mean_loss(point: Array) -> float:
         raw = constant(len(y), np.broadcast_to(point, (n_outputs,)))
         terms = np.asarray(objective.pointwise_loss(y, raw))
-        check_shape(objective, "pointwise_loss", terms, y.shape)
+        check_shape(objective, "pointwise_loss", terms, weight.shape)
         value = np.sum(weight * terms) / total
         return float(value) if np.isfinite(value) else np.inf
 

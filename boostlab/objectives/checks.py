@@ -18,6 +18,7 @@ from boostlab.objectives.base import (
     check_shape,
 )
 from boostlab.objectives.differences import agree, numeric_derivatives
+from boostlab.objectives.multioutput import MultiOutput
 from boostlab.state import Problem, State
 
 Array = NDArray[np.float64]
@@ -78,7 +79,7 @@ def check_objective(
     ----------
     objective : PointwiseObjective
         The objective, an instance.
-    y : array-like of shape (n,), optional
+    y : array-like of shape (n,) or (n, T), optional
         Targets to try; by default some are drawn that ``check_targets`` accepts.
     raw : array-like of shape (n, K) or (n,), optional
         Raw predictions to try; by default drawn around the baseline.
@@ -135,7 +136,8 @@ def _trial(
     targets = _targets(objective, rng) if y is None else np.array(y, dtype=float)
     if weight is None:
         # Weights that go with the targets: forgetting them moves the baseline.
-        weights = 0.5 + 4.0 * np.argsort(np.argsort(targets)) / len(targets)
+        order = np.argsort(np.argsort(targets.reshape(len(targets), -1)[:, 0]))
+        weights = 0.5 + 4.0 * order / len(targets)
     else:
         weights = np.array(weight, dtype=float)
     state = objective.start(Problem(_Rows(len(targets)), targets, weights), rng)
@@ -152,6 +154,13 @@ def _trial(
 
 def _targets(objective: PointwiseObjective, rng: np.random.Generator) -> Array:
     """Return targets that the objective accepts."""
+    if isinstance(objective, MultiOutput):
+        own = objective.of_targets(objective.n_targets or 3)
+        return np.column_stack([_targets(each, rng) for each in own])
+    if objective.multi_target:
+        raise ObjectiveError(
+            f"{type(objective).__name__} takes several targets; give it y, (n, T)."
+        )
     n_samples = 60
     labels = (2, max(2, objective.n_outputs(np.array([0.0, 1.0, 2.0]))))
     classes = [rng.integers(0, k, n_samples).astype(float) for k in labels[::-1]]
@@ -178,7 +187,7 @@ def _targets(objective: PointwiseObjective, rng: np.random.Generator) -> Array:
 def _check_shapes(trial: _Trial) -> None:
     y, raw = trial.y.copy(), trial.raw.copy(order="F")
     wanted = {
-        "pointwise_loss": y.shape,
+        "pointwise_loss": y.shape[:1],
         "pointwise_gradient": raw.shape,
         "pointwise_hessian": raw.shape,
     }
@@ -268,11 +277,11 @@ def _compare(
     _raise_if_scaled(trial, names, given, numeric, trusted)
     gap = np.where(trusted, np.abs(given - numeric), -1.0)
     row, output = np.unravel_index(np.argmax(gap), gap.shape)
+    y, raw = (np.round(v[row], 6).tolist() for v in (trial.y, trial.raw))
     raise ObjectiveError(
         f"{trial.name}'s {name} does not agree with differences of its {of}: at "
-        f"y = {trial.y[row]:.6g}, raw = {np.round(trial.raw[row], 6).tolist()}, output "
-        f"{output}, it is {given[row, output]:.6g}, but the {of} changes by "
-        f"{numeric[row, output]:.6g} a unit."
+        f"y = {y}, raw = {raw}, output {output}, it is {given[row, output]:.6g}, but "
+        f"the {of} changes by {numeric[row, output]:.6g} a unit."
     )
 
 
@@ -397,7 +406,7 @@ def _check_cells(trial: _Trial) -> None:
 
 def _check_link(trial: _Trial) -> None:
     values = np.asarray(trial.objective.link.inverse(trial.raw))
-    if values.shape[:1] != trial.y.shape or values.ndim != 2:
+    if values.shape[:1] != trial.y.shape[:1] or values.ndim != 2:
         raise ObjectiveError(
             f"{trial.name}'s inverse link returned shape {values.shape} for raw "
             f"predictions of shape {trial.raw.shape}; give one row a sample."

@@ -89,3 +89,41 @@ class SoftmaxLink:
     def link(self, mean: Array) -> Array:
         """Return the logarithms of the probabilities, shape (n, K)."""
         return np.log(mean)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsLink:
+    """A link for each of T targets.
+
+    Parameters
+    ----------
+    links : tuple of Link
+        One for each target, or a single one for all.
+    units : tuple of float, optional
+        What the mean of each target is multiplied by; by default 1.
+    """
+
+    links: tuple[Link, ...]
+    units: tuple[float, ...] | None = None
+
+    def inverse(self, raw: Array) -> Array:
+        """Return the predictions of the targets, shape (n, T)."""
+        means = [
+            self._of(k).inverse(raw[:, k : k + 1]) * unit
+            for k, unit in enumerate(self._units(raw))
+        ]
+        return np.column_stack(means)
+
+    def link(self, mean: Array) -> Array:
+        """Return the raw prediction (n, T)."""
+        raw = [
+            self._of(k).link(mean[:, k : k + 1] / unit)
+            for k, unit in enumerate(self._units(mean))
+        ]
+        return np.column_stack(raw)
+
+    def _of(self, k: int) -> Link:
+        return self.links[0 if len(self.links) == 1 else k]
+
+    def _units(self, values: Array) -> tuple[float, ...]:
+        return (1.0,) * values.shape[1] if self.units is None else self.units

@@ -32,6 +32,7 @@ class SquaredError(PointwiseObjective):
     """
 
     fused = FusedLoss.SQUARED
+    homogeneity = 2
 
     def pointwise_loss(self, y: Array, raw: Array) -> Array:
         """Return ``(raw - y)^2 / 2``, shape (n,)."""
@@ -61,6 +62,7 @@ class Quantile(PointwiseObjective):
     """
 
     fused = FusedLoss.QUANTILE
+    homogeneity = 1
     refits_cells = True
     smooth = False
 
@@ -106,6 +108,7 @@ class AbsoluteError(PointwiseObjective):
     """
 
     fused = FusedLoss.ABSOLUTE
+    homogeneity = 1
     refits_cells = True
     smooth = False
 
@@ -156,6 +159,7 @@ class Huber(PointwiseObjective):
     """
 
     fused = FusedLoss.HUBER
+    homogeneity = 2
     refits_cells = True
     smooth = False
 
@@ -192,6 +196,13 @@ class Huber(PointwiseObjective):
             median = weighted_quantile(y, weight, 0.5)
             delta = self._estimate(np.abs(y - median), weight)
         return np.array([_huber_mean(y, weight, float(delta))])
+
+    def in_units(self, unit: float) -> Huber:
+        """Return the loss with `delta` in that unit, too."""
+        if self.delta is None or unit == 1.0:
+            return self
+        params = self.get_params(deep=False)
+        return type(self)(**params | {"delta": self.delta / unit})
 
     def start(self, problem: Problem, rng: np.random.Generator | None) -> State:
         """Return the state at the baseline, with the first delta in ``carried``."""

@@ -9,7 +9,8 @@ generator object (both come back as None), and callbacks of scikit-learn.
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -166,7 +167,16 @@ def _link_to_data(model: Any, objective: Any) -> Any:
     link = getattr(getattr(model, "objective_", None), "link", None)
     if link is None or not is_dataclass(link):
         return objective
-    return {"name": type(link).__name__, "fields": asdict(link)}
+    return _plain_link(link)
+
+
+def _plain_link(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain_link(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    own = {f.name: _plain_link(getattr(value, f.name)) for f in fields_of(value)}
+    return {"name": type(value).__name__, "fields": own}
 
 
 def _check_params(model: Any) -> None:

@@ -558,7 +558,7 @@ def test_bad_labels(y, match):
     [
         ([0, np.nan, 1], "contains NaN"),
         (["a", "b", "c"], "not one number for each row"),
-        ([[0, 1], [1, 0], [1, 1]], "not one number for each row"),
+        ([[[0]], [[1]], [[1]]], "not one number for each row"),
         ([0, 1], "inconsistent numbers of samples"),
         (None, "requires y"),
     ],
