@@ -199,6 +199,11 @@ struct bl_kernels {
     void (*best_split)(const int64_t *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const int64_t *total, bl_split *best);
 
+    /* The same for trees that have rules. */
+    void (*best_ruled)(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                       const bl_params *params, const bl_rule *rule,
+                       const int64_t *total, bl_split *best);
+
     /* Add the pairs of one document with n others to the others' derivatives, and to
      * the sums what they give the document itself (size: the sum of absolute slopes). */
     void (*rank_against)(const bl_ranked *one, const double *score, const double *gain,
@@ -206,10 +211,10 @@ struct bl_kernels {
                          const bl_pair_rule *rule, double *gradient, double *hessian,
                          bl_pair_sums *sums);
 
-    /* The same for trees that have rules. */
-    void (*best_ruled)(const int64_t *cells, int32_t n_bins, const bl_format *format,
-                       const bl_params *params, const bl_rule *rule,
-                       const int64_t *total, bl_split *best);
+    /* Add the logistic losses of these pairs, each of weight `upper`, to the sums. */
+    void (*rank_losses)(const bl_ranked *one, const double *score, const double *gain,
+                        const double *count, int64_t n, double sigmoid,
+                        double sums[8]);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

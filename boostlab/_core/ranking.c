@@ -340,22 +340,20 @@ static double average_precision(const scratch *at)
 
 static double pair_losses(const job *job, const scratch *at)
 {
-    double sum = 0.0, sigmoid = job->params->sigmoid;
-    int64_t cell = 0;
-    for (int64_t b = 0; b < at->n_blocks; b++) {
-        const block *block = &at->blocks[b];
-        for (; block->head > 0.0 && cell < block->last_cell; cell++)
-            for (int64_t j = cell + 1; j < at->n_cells; j++) {
-                double distance = sigmoid * (at->score[cell] - at->score[j]);
-                double wrong = at->gain[cell] > at->gain[j] ? -distance : distance;
-                double weight = j < block->last_cell ? block->within : block->head;
-                double loss = bl_log1p(bl_exp_clipped(-fabs(distance)));
-                loss += wrong > 0.0 ? wrong : 0.0;
-                if (at->gain[cell] != at->gain[j])
-                    sum += weight * at->count[cell] * at->count[j] * loss;
-            }
-    }
-    return sum;
+    double sums[8] = {0}, sigmoid = job->params->sigmoid;
+    int64_t cell = 0, n = at->n_cells;
+    for (int64_t b = 0; b < at->n_blocks && at->blocks[b].head > 0.0; b++)
+        for (int64_t end = at->blocks[b].last_cell; cell < end; cell++) {
+            bl_ranked one = {.score = at->score[cell], .gain = at->gain[cell],
+                             .count = at->count[cell], .upper = at->blocks[b].within};
+            const double *score = at->score + cell + 1, *gain = at->gain + cell + 1;
+            bl_cpu()->rank_losses(&one, score, gain, at->count + cell + 1,
+                                  end - cell - 1, sigmoid, sums);
+            one.upper = at->blocks[b].head;
+            bl_cpu()->rank_losses(&one, at->score + end, at->gain + end, at->count + end,
+                                  n - end, sigmoid, sums);
+        }
+    return total_of(sums);
 }
 
 static void measure_query(const job *job, int64_t query, scratch *at)

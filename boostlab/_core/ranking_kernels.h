@@ -63,3 +63,28 @@ static void bl_rank_against(const bl_ranked *one, const double *score,
             }
     }
 }
+
+/* Add the losses of one document's pairs with n others, times their counts. */
+static void bl_rank_losses(const bl_ranked *one, const double *score,
+                           const double *gain, const double *count, int64_t n,
+                           double sigmoid, double sums[BL_PAIR_LANES])
+{
+    double terms[BL_PAIR_CHUNK];
+    for (int64_t first = 0; first < n; first += BL_PAIR_CHUNK) {
+        int64_t left = n - first, m = left < BL_PAIR_CHUNK ? left : BL_PAIR_CHUNK;
+        for (int64_t j = 0; j < m; j++) {
+            double gap = one->gain - gain[first + j];
+            double distance = sigmoid * (one->score - score[first + j]);
+            double wrong = gap > 0.0 ? -distance : distance;
+            double linear = wrong > 0.0 ? wrong : 0.0;
+            double loss = linear + bl_log1p(bl_exp_clipped(-fabs(distance)));
+            loss *= one->upper * one->count * count[first + j];
+            terms[j] = gap == 0.0 ? 0.0 : loss;
+        }
+        for (int64_t j = m; j % BL_PAIR_LANES != 0; j++)
+            terms[j] = 0.0;
+        for (int64_t j = 0; j < m; j += BL_PAIR_LANES)
+            for (int64_t k = 0; k < BL_PAIR_LANES; k++)
+                sums[k] += terms[j + k];
+    }
+}
