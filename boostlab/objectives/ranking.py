@@ -151,7 +151,10 @@ class LambdaRank(RankingObjective):
     Notes
     -----
     Source: Burges (2010), From RankNet to LambdaRank to LambdaMART; Donmez, Svore &
-    Burges (2009) for MAP. Truncation and normalisation are LightGBM's.
+    Burges (2009) for MAP. Truncation and normalisation are LightGBM's, and where no
+    scores are equal, so are all derivatives. A round costs one pair for each of the
+    first documents and every other of its query; documents of equal score and equal
+    label count as one, so that ties are cheap unless labels are continuous.
     """
 
     def __init__(

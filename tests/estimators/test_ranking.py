@@ -5,6 +5,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_validate
+from sklearn.tree import DecisionTreeRegressor
 
 import boostlab
 from boostlab import GradientBoostingRanker
@@ -99,6 +100,20 @@ def test_whole_queries_are_sampled():
     assert isinstance(sampler, GroupsAndColumns)
     assert sampler.subsample == 0.25
     assert drawn != 200  # a quarter of the queries, not of the rows
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"sampling": "goss"},
+        {"sampling": "mvs", "subsample": 0.4},
+        {"growth": "depth", "max_depth": 3},
+        {"learner": DecisionTreeRegressor(max_depth=4), "min_samples_leaf": "auto"},
+    ],
+)
+def test_other_ways_to_grow(params):
+    X, y, query = documents()
+    assert ranker(**params).fit(X, y, query).score(X, y, query) > 0.85
 
 
 def test_whole_queries_are_held_out():

@@ -301,3 +301,43 @@ def test_parameters_out_of_range(objective, match):
 def test_labels_must_be_grades(objective):
     with pytest.raises(ValueError, match="such as -1, that are no grades"):
         start(objective, problem([0, -1]))
+
+
+@pytest.mark.parametrize("truncation_level", [2, 30])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_derivatives_without_ties_are_those_of_lightgbm(truncation_level, normalize):
+    """Sums over random halves of the rows, from the leaves of LightGBM's stumps."""
+    lightgbm = pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(0)
+    sizes = [6, 10, 8]
+    query, y = np.repeat([0, 1, 2], sizes), rng.integers(0, 4, 24)
+    raw = rng.normal(size=24)
+    objective = LambdaRank(
+        truncation_level=truncation_level, sigmoid=1.5, normalize=normalize
+    )
+    state = start(objective, problem(y, query), raw)
+    g, h = (part[:, 0] for part in objective.derivatives(state))
+    for _ in range(5):
+        is_left = rng.random(24) < 0.5
+        stump = lightgbm.LGBMRanker(
+            n_estimators=1,
+            learning_rate=1.0,
+            num_leaves=2,
+            min_child_samples=1,
+            min_child_weight=1e-9,
+            min_data_in_bin=1,
+            reg_lambda=0.3,
+            lambdarank_truncation_level=truncation_level,
+            lambdarank_norm=normalize,
+            sigmoid=1.5,
+            n_jobs=1,
+            verbosity=-1,
+        )
+        X = is_left[:, None].astype(float)
+        stump.fit(X, y, group=sizes, init_score=raw)
+        theirs = stump.predict(X, raw_score=True)
+        assert len(np.unique(theirs)) == 2
+        for side in (is_left, ~is_left):
+            ours = -g[side].sum() / (h[side].sum() + 0.3)
+            # LightGBM reads the sigmoid from a table, and sums in single precision.
+            assert theirs[side][0] == pytest.approx(ours, rel=2e-3, abs=1e-4)
