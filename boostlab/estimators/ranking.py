@@ -257,8 +257,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
 
     Rows are documents, and ``group`` says which query each belongs to. Queries are
     sampled and held out whole. Documents of equal score are ranked in every order at
-    once, so that the model does not depend on the order of the rows. Features may be
-    numbers, strings or categories, with missing values.
+    once, so that the derivatives do not depend on the order of the rows. Features may
+    be numbers, strings or categories, with missing values.
 
     Parameters
     ----------

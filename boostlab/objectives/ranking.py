@@ -74,13 +74,18 @@ class RankingObjective(Piece):
         for part in state.parts():
             if part.group is None:
                 part.group = Groups.one(part.table.n_samples)
-            queries = Queries.of(part.group, gains(part.y, self.gain), part.weight)
+            queries = Queries.of(part.group, gains(part.y, self._grades), part.weight)
             part.carried["gain"] = queries.gain
             part.carried["query_weight"] = queries.weight
             if queries.copies is not None:
                 part.carried["copies"] = queries.copies
             part.carried["scale"] = self.scales(queries)
         return state
+
+    @property
+    def _grades(self) -> str:
+        """What labels are carried as: only their order may count, and not the gain."""
+        return self.gain
 
     def scales(self, queries: Queries) -> Array:
         """Return the factor on the pairs of each query, shape (Q,)."""
@@ -179,6 +184,10 @@ class LambdaRank(RankingObjective):
             raise ValueError(f"measure is {self.measure!r}; give 'ndcg' or 'map'.")
 
     @property
+    def _grades(self) -> str:
+        return "linear" if self.measure == "map" else self.gain
+
+    @property
     def _measure(self) -> Measure:
         return Measure.NDCG if self.measure == "ndcg" else Measure.MAP
 
@@ -233,7 +242,8 @@ class PairwiseLogistic(RankingObjective):
     Source: Burges et al. (2005), Learning to rank using gradient descent.
     """
 
-    gain: ClassVar[str] = "exponential"
+    gain: ClassVar[str] = "exponential"  # of the measures that a model is scored by
+    _grades = "linear"
 
     def __init__(
         self, truncation_level: int | None = None, sigmoid: float = 1.0

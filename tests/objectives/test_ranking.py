@@ -297,6 +297,15 @@ def test_parameters_out_of_range(objective, match):
         start(objective, problem([0, 1]))
 
 
+def test_labels_of_which_only_the_order_counts_may_be_large():
+    for objective in (LambdaRank("map"), PairwiseLogistic(), LambdaRank(gain="linear")):
+        large = start(objective, problem([0, 1e5, 300]), [3, 2, 1])
+        assert np.isfinite(objective.gradient(large)).all()
+    for objective in (LambdaRank(), CrossEntropyNDCG()):
+        with pytest.raises(ValueError, match="such as 100000, that are no grades"):
+            start(objective, problem([0, 1e5, 300]))
+
+
 @each_objective
 def test_labels_must_be_grades(objective):
     with pytest.raises(ValueError, match="such as -1, that are no grades"):
