@@ -84,6 +84,7 @@ typedef struct {
     const uint8_t *columns;  /* (n_features, n_rows) */
     const uint8_t *tiles;    /* (n_tiles, n_rows, BL_TILE) */
     const int32_t *n_bins;   /* value bins of each feature, 0 .. 255 */
+    const uint8_t *categorical;    /* whether bins are categories; NULL: none are */
     int64_t n_rows;
     int32_t n_features, n_tiles;
 } bl_bins;
@@ -180,6 +181,8 @@ typedef struct {
     double min_leaf_weight;    /* least sum of sample weights in a leaf */
     double min_leaf_hessian;   /* least sum of hessians in a leaf */
     double l2;                 /* added to the hessian of every leaf */
+    double category_smoothing; /* added to hessians before categories are sorted */
+    double category_l2;        /* added to l2 in the gain of a set of categories */
     int32_t depth_wise;        /* grow level by level instead of best leaf first */
     int32_t n_node_features;   /* features drawn for each node; n_features for all */
     uint64_t seed;             /* of the dither and of the features drawn */
@@ -222,8 +225,8 @@ typedef struct {
     double *threshold, *value, *gain, *weight;
     uint8_t *bin, *missing_left;
     int64_t capacity, n_nodes;
-    const int32_t *subset;
-    const uint64_t *subsets;
+    int32_t *subset;
+    uint64_t *subsets;         /* growing: room for one a split */
 } bl_tree;
 
 /* Memory that trees of one table can share, one tree at a time: it saves the system the

@@ -19,6 +19,8 @@ static void new_node(bl_grower *s, bl_tree *tree, bl_node_state node)
     tree->weight[id] = bl_node_weight(s, (int32_t)id);
     tree->bin[id] = 0;
     tree->missing_left[id] = 0;
+    if (tree->subset)
+        tree->subset[id] = -1;
 }
 
 static void split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *borders,
@@ -34,6 +36,12 @@ static void split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *bo
     tree->gain[id] = node->split.gain;
     tree->bin[id] = (uint8_t)bin;
     tree->missing_left[id] = node->split.missing_left;
+    if (node->split.is_subset) {
+        tree->threshold[id] = 0.0;
+        tree->subset[id] = (int32_t)s->n_subsets;
+        memcpy(tree->subsets + 4 * s->n_subsets++, node->split.subset,
+               sizeof node->split.subset);
+    }
     int32_t depth = node->depth + 1;
     int64_t *total = s->totals + id * s->cell_words;
     int64_t *left = s->totals + s->n_nodes * s->cell_words;

@@ -39,7 +39,7 @@ typedef struct {
     double *rules;                 /* values and bounds of nodes, or NULL; see rules.c */
     uint64_t *sets;                /* that hold all features of a node's path */
     int32_t *heap;
-    int64_t n_heap, n_nodes;
+    int64_t n_heap, n_nodes, n_subsets;
     uint8_t *drawn;                /* features drawn for two nodes */
     uint64_t *keys;
     bl_split *splits;              /* best of each feature, for two nodes */

@@ -97,8 +97,10 @@ static inline uint64_t bl_hash_output(uint64_t seed, int64_t output)
 
 typedef struct {
     double gain;
-    int32_t bin;               /* -1: no valid split */
+    int32_t bin;               /* last on the left; -1: no valid split */
     uint8_t missing_left;
+    uint8_t is_subset;         /* of categories; then bin is 0 */
+    uint64_t subset[4];        /* bit c: category c goes left */
 } bl_split;
 
 /* What the children of one node are valued by, beside bl_params; one number a lane. */
@@ -195,6 +197,10 @@ struct bl_kernels {
     int64_t (*partition)(const uint8_t *column, const int32_t *rows, int64_t n,
                          uint8_t bin, int missing_left, int32_t *left, int32_t *right);
 
+    /* The same by a table: whether a bin goes left. */
+    int64_t (*partition_by)(const uint8_t *column, const int32_t *rows, int64_t n,
+                            const uint8_t *goes_left, int32_t *left, int32_t *right);
+
     /* Best split of one feature's histogram; total is a cell. */
     void (*best_split)(const int64_t *cells, int32_t n_bins, const bl_format *format,
                        const bl_params *params, const int64_t *total, bl_split *best);
@@ -215,6 +221,10 @@ struct bl_kernels {
     void (*rank_losses)(const bl_ranked *one, const double *score, const double *gain,
                         const double *count, int64_t n, double sigmoid,
                         double sums[8]);
+
+    /* The same for a feature of categories. */
+    void (*best_subset)(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                        const bl_params *params, const int64_t *total, bl_split *best);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

@@ -20,8 +20,10 @@ static int check_params(const bl_params *p)
     if (p->max_leaves < 1 || p->max_depth < 0 || p->n_node_features < 1)
         return fail("max_leaves and n_node_features start at 1, max_depth at 0");
     if (!(p->min_leaf_weight >= 0) || !(p->min_leaf_hessian >= 0) || !(p->l2 >= 0)
-        || isinf(p->l2))
-        return fail("min_leaf_weight, min_leaf_hessian and l2 must be at least 0");
+        || isinf(p->l2) || !(p->category_smoothing >= 0) || isinf(p->category_smoothing)
+        || !(p->category_l2 >= 0) || isinf(p->category_l2))
+        return fail("min_leaf_weight, min_leaf_hessian, l2, category_smoothing and "
+                    "category_l2 must be at least 0");
     return 1;
 }
 
@@ -105,9 +107,10 @@ static PyObject *core_workspace(PyObject *self, PyObject *args)
 
 /* What PyArg_ParseTuple leaves of the arguments of grow. */
 typedef struct {
-    PyObject *columns, *tiles, *n_bins, *borders, *offsets;
+    PyObject *columns, *tiles, *n_bins, *categorical, *borders, *offsets;
     PyObject *gradient, *hessian, *weight, *rows, *features;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
+    PyObject *subset, *subsets;
     PyObject *seed, *ids, *workspace, *rules, *monotone, *interactions;
     bl_params params;
     int n_threads;
@@ -126,13 +129,15 @@ static int parse_grow(PyObject *args, grow_arguments *a)
 {
     bl_params *p = &a->params;
     return PyArg_ParseTuple(
-        args, "(OOOOO)(OOOOO)(iidddiiO)(OOOOOOOO)OOiO:grow", &a->columns, &a->tiles,
-        &a->n_bins, &a->borders, &a->offsets, &a->gradient, &a->hessian, &a->weight,
+        args, "(OOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO:grow", &a->columns, &a->tiles,
+        &a->n_bins, &a->categorical, &a->borders, &a->offsets, &a->gradient, &a->hessian,
+        &a->weight,
         &a->rows, &a->features, &p->max_leaves, &p->max_depth, &p->min_leaf_weight,
-        &p->min_leaf_hessian, &p->l2, &p->depth_wise, &p->n_node_features, &a->seed,
+        &p->min_leaf_hessian, &p->l2, &p->category_smoothing, &p->category_l2,
+        &p->depth_wise, &p->n_node_features, &a->seed,
         &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
-        &a->bin, &a->missing_left, &a->ids, &a->workspace, &a->n_threads,
-        &a->rules);
+        &a->bin, &a->missing_left, &a->subset, &a->subsets, &a->ids, &a->workspace,
+        &a->n_threads, &a->rules);
 }
 
 static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
@@ -217,6 +222,20 @@ static int grow_borders(buffers *held, const grow_arguments *a, grow_input *in)
         && border_count_matches(&in->bins, in->offsets);
 }
 
+/* Where sets of categories go: needed only if a feature has categories. */
+static int grow_subsets(buffers *held, const grow_arguments *a, grow_input *in)
+{
+    bl_tree *tree = &in->tree;
+    Py_ssize_t shape[2] = {tree->capacity / 2, 4};
+    if (!in->bins.categorical)
+        return 1;
+    if (!(tree->subset = vector(held, a->subset, "subset", I32, tree->capacity, WRITE)))
+        return 0;
+    Py_buffer *view = acquire(held, a->subsets, "subsets", U64, 2, shape, WRITE);
+    tree->subsets = view ? view->buf : NULL;
+    return view != NULL;
+}
+
 static int grow_tree_arrays(buffers *held, const grow_arguments *a, grow_input *in)
 {
     bl_tree *tree = &in->tree;
@@ -228,6 +247,8 @@ static int grow_tree_arrays(buffers *held, const grow_arguments *a, grow_input *
     Py_ssize_t shape[2] = {n, in->target.n_outputs};
     Py_buffer *value = acquire(held, a->value, "value", F64, 2, shape, WRITE);
     tree->value = value ? value->buf : NULL;
+    if (!grow_subsets(held, a, in))
+        return 0;
     return value && (tree->left = vector(held, a->left, "left", I32, n, WRITE))
         && (tree->threshold = vector(held, a->threshold, "threshold", F64, n, WRITE))
         && (tree->gain = vector(held, a->gain, "gain", F64, n, WRITE))
@@ -257,8 +278,11 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
     a.params.max_depth = a.params.max_depth == -1 ? INT32_MAX : a.params.max_depth;
     if (check_params(&a.params)
         && grow_bins(&held, a.columns, a.tiles, a.n_bins, &in.bins)
+        && optional(&held, a.categorical, "categorical", U8, in.bins.n_features, READ,
+                    (void **)&in.bins.categorical)
         && grow_target(&held, &a, &in.bins, &in.target)
-        && parse_rules(&held, &a, &in.bins, in.target.n_outputs) && grow_borders(&held, &a, &in)
+        && parse_rules(&held, &a, &in.bins, in.target.n_outputs)
+        && grow_borders(&held, &a, &in)
         && grow_tree_arrays(&held, &a, &in)) {
         int shared = box && atomic_exchange(&box->in_use, 1) == 0;
         Py_BEGIN_ALLOW_THREADS
@@ -339,6 +363,7 @@ static PyObject *core_apply_bins(PyObject *self, PyObject *args)
     bl_bins bins;
     bl_tree tree = {0};
     int32_t *ids;
+    const uint64_t *sets;
     int64_t n_subsets;
     int n_threads, status = BL_OK, ready = 0;
     (void)self;
@@ -354,10 +379,11 @@ static PyObject *core_apply_bins(PyObject *self, PyObject *args)
         && (tree.missing_left =
                 vector(&held, missing_left, "missing_left", U8, tree.n_nodes, READ))
         && (tree.subset = vector(&held, subset, "subset", I32, tree.n_nodes, READ))
-        && subset_table(&held, subsets, &tree.subsets, &n_subsets)
+        && subset_table(&held, subsets, &sets, &n_subsets)
         && (ids = vector(&held, ids_out, "ids", I32, bins.n_rows, WRITE))
         && check_links(tree.feature, tree.left, tree.n_nodes, bins.n_features)
         && check_subsets(tree.subset, tree.left, tree.n_nodes, n_subsets)) {
+        tree.subsets = (uint64_t *)sets;    /* not written to */
         Py_BEGIN_ALLOW_THREADS
         status = bl_apply_bins(&tree, &bins, ids, n_threads);
         Py_END_ALLOW_THREADS

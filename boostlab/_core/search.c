@@ -20,13 +20,14 @@ static void scan_task(void *context, int64_t task, int thread)
     s->splits[task].bin = -1;
     if (!s->drawn[task])
         return;
+    int categories = s->bins->categorical && s->bins->categorical[j];
     if (s->rules) {
         bl_rule rule = bl_rule_of(s, id, j);
         s->kernels->best_ruled(cells, s->bins->n_bins[j], &s->format, s->params, &rule,
                                total, s->splits + task);
     } else {
-        s->kernels->best_split(cells, s->bins->n_bins[j], &s->format, s->params, total,
-                               s->splits + task);
+        (categories ? s->kernels->best_subset : s->kernels->best_split)(
+            cells, s->bins->n_bins[j], &s->format, s->params, total, s->splits + task);
     }
 }
 
@@ -81,8 +82,10 @@ static void write_left_total(bl_grower *s, int32_t id)
     int64_t *left = s->left_totals + id * s->cell_words;
     for (int j = 0; j < s->cell_words; j++) {
         uint64_t sum = node->split.missing_left ? (uint64_t)missing[j] : 0;
-        for (int32_t b = 0; b <= node->split.bin; b++)
-            sum += (uint64_t)cells[(int64_t)b * s->cell_words + j];
+        for (int32_t b = 0; b < s->bins->n_bins[node->feature]; b++)
+            if (node->split.is_subset ? bl_in_subset(node->split.subset, (unsigned)b)
+                                      : b <= node->split.bin)
+                sum += (uint64_t)cells[(int64_t)b * s->cell_words + j];
         left[j] = (int64_t)sum;
     }
 }

@@ -16,6 +16,7 @@
 #include "ranking_kernels.h"
 #include "shap_kernels.h"
 #include "split_kernels.h"
+#include "category_kernels.h"
 
 #include "ruled_kernels.h"
 
@@ -27,7 +28,8 @@
         .extent = bl_extent_block, .quantize = bl_quantize,                           \
         .histogram = bl_histogram, .flush = bl_flush, .exact_sum = bl_exact_sum,      \
         .partition = bl_partition,                                                    \
-        .best_split = bl_best_split, .walk = bl_walk,                                 \
+        .partition_by = bl_partition_by, .best_split = bl_best_split,                 \
+        .best_subset = bl_best_subset, .walk = bl_walk,                               \
         .walk_trees = bl_walk_trees,                                                  \
         .encode32 = bl_encode32, .encode64 = bl_encode64, .decide = bl_decide,        \
         .add_exits = bl_add_exits,                                                    \

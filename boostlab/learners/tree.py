@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from boostlab import _core
 from boostlab.checks import check_number
 from boostlab.contributions import Cells
-from boostlab.data.binning import Bins
+from boostlab.data.binning import BinnedTable, Bins
 from boostlab.learners.tree_rules import (
     FORMS,
     SETS,
@@ -26,6 +27,11 @@ from boostlab.pieces import Piece
 from boostlab.registry import register
 from boostlab.state import State, Target
 
+Array = NDArray[np.float64]
+
+MOST_OUTPUTS = 16
+"""Outputs that one tree of the core can have."""
+
 SMALL_TABLE = 1000
 """Total weight below which ``min_samples_leaf="auto"`` is 5, not 20."""
 
@@ -38,7 +44,18 @@ class Tree(Piece):
     G and H the sums of its rows' derivatives, and a split is chosen for the largest
     decrease of the second-order objective (Chen & Guestrin, XGBoost, 2016, eq. 6-7).
     Under the gradient direction H is the sum of weights, and the tree that of
-    Friedman (2001). With K outputs, K trees are grown.
+    Friedman (2001).
+
+    A feature that the table marks as categorical is split by sets: the categories of a
+    node are sorted by ``G / (H + categorical_smoothing)`` and cut where the gain is
+    greatest (Fisher, 1958), up to four of them also one against the rest; missing
+    values count as a category. Other features are cut at a threshold, and missing
+    values go to the side where they gain more.
+
+    K outputs have a tree each, or share one whose leaves hold K values and whose
+    splits gain the sum over the outputs. More than 16 outputs can share one only by
+    sketching: splits are then chosen on `sketch_size` random projections of the
+    outputs, and leaves valued on all of them (Iosipoi & Vakhrushev, SketchBoost, 2022).
 
     Histograms are sums of fixed-point integers, so the same seed gives the same tree,
     bit for bit, for any number of threads and on any CPU.
@@ -63,6 +80,14 @@ class Tree(Piece):
         Share of the level's features drawn afresh for every node, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    multi_strategy : {"separate", "shared"}, default="separate"
+        With several outputs, one tree for each, or one tree for all.
+    sketch_size : int, default=8
+        Projections that stand for more than 16 shared outputs, 1 to 16.
+    categorical_smoothing : float, default=10.0
+        Added to the sum of hessians by which categories are sorted, at least 0.
+    categorical_l2 : float, default=10.0
+        Added to `l2_regularization` in the gain of a set of categories, at least 0.
     l1_regularization : float, default=0.0
         Times the absolute values of the leaves, added to the objective: sums of
         gradients are drawn towards 0 by it. At least 0, as XGBoost's ``alpha``.
@@ -115,6 +140,10 @@ class Tree(Piece):
         max_bins: int = 255,
         max_features: float = 1.0,
         growth: str = "leaf",
+        multi_strategy: str = "separate",
+        sketch_size: int = 8,
+        categorical_smoothing: float = 10.0,
+        categorical_l2: float = 10.0,
         l1_regularization: float = 0.0,
         min_gain: float = 0.0,
         max_delta_step: float | None = None,
@@ -133,6 +162,10 @@ class Tree(Piece):
         self.max_bins = max_bins
         self.max_features = max_features
         self.growth = growth
+        self.multi_strategy = multi_strategy
+        self.sketch_size = sketch_size
+        self.categorical_smoothing = categorical_smoothing
+        self.categorical_l2 = categorical_l2
         self.l1_regularization = l1_regularization
         self.min_gain = min_gain
         self.max_delta_step = max_delta_step
@@ -165,6 +198,16 @@ class Tree(Piece):
             check_number(name, getattr(self, name), above=0, at_most=1)
         if self.growth not in ("leaf", "depth"):
             raise ValueError(f"growth is {self.growth!r}; give 'leaf' or 'depth'.")
+        if self.multi_strategy not in ("separate", "shared"):
+            raise ValueError(
+                f"multi_strategy is {self.multi_strategy!r}; give 'separate' or "
+                "'shared'."
+            )
+        check_number(
+            "sketch_size", self.sketch_size, at_least=1, at_most=16, integer=True
+        )
+        check_number("categorical_smoothing", self.categorical_smoothing, at_least=0)
+        check_number("categorical_l2", self.categorical_l2, at_least=0)
         for name in ("l1_regularization", "min_gain", "path_smoothing"):
             check_number(name, getattr(self, name), at_least=0)
         if self.max_delta_step is not None:
@@ -189,41 +232,83 @@ class Tree(Piece):
         return found + [name for name in names if getattr(self, name) is not None]
 
     def fit(self, target: Target, state: State) -> tuple[Trees, Cells]:
-        """Grow one tree an output; see :class:`boostlab.protocols.WeakLearner`."""
+        """Grow the trees; see :class:`boostlab.protocols.WeakLearner`."""
         view = Bins(self.max_bins)
-        binned = target.table.view(view)
-        n_outputs = target.n_outputs
-        ids = np.empty((n_outputs, target.table.n_samples), dtype=np.int32)
-        seeds = state.rng.integers(0, 2**64, size=n_outputs, dtype=np.uint64)
-        sample = _sample(target)
+        parts, groups = self._groups(target, state.rng)
+        ids = np.empty((len(groups), target.table.n_samples), dtype=np.int32)
+        seeds = state.rng.integers(0, 2**64, size=len(groups), dtype=np.uint64)
         max_leaves, limits = self._limits(target)
         sets = interaction_sets(self.interaction_cst, target.table)
-        signs = monotone_signs(self.monotonic_cst, target.table, n_outputs)
-        trees = []
-        for output, seed in enumerate(seeds):
-            nodes = TreeArrays.empty(2 * max_leaves - 1)
-            part = slice(output, output + 1)
-            hessian = None if target.hessian is None else target.hessian[:, part]
-            n_nodes = _core.grow(
-                (
-                    binned.columns,
-                    binned.tiles,
-                    binned.n_bins,
-                    binned.borders,
-                    binned.offsets,
-                ),
-                (target.gradient[:, part], hessian, *sample),
+        signs = monotone_signs(self.monotonic_cst, target.table, target.n_outputs)
+        sample = _sample(target)
+        trees = tuple(
+            _grow(
+                target.table.view(view),
+                target.table.categorical,
+                (*derivatives, *sample),
                 (*limits, int(seed)),
-                nodes.outputs(),
-                ids[output],
-                binned.workspace,
-                n_threads(),
+                max_leaves,
+                leaves,
                 self._rules(target, sets, None if signs is None else signs[:, part]),
             )
-            trees.append(nodes.head(n_nodes))
+            for part, derivatives, seed, leaves in zip(
+                parts, groups, seeds, ids, strict=True
+            )
+        )
+        if self.multi_strategy == "shared" and target.n_outputs > MOST_OUTPUTS:
+            values = self._leaf_values(target, ids[0], trees[0].n_nodes)
+            trees = (replace(trees[0], value=values),)
         borders = target.table.fitted(view)
-        hypothesis = Trees(tuple(trees), target.table.n_features, view, borders)
+        hypothesis = Trees(trees, target.table.n_features, view, borders)
         return hypothesis, Cells(ids, hypothesis.cell_values)
+
+    def _groups(
+        self, target: Target, rng: np.random.Generator
+    ) -> tuple[list[slice], list[tuple[Array, Array | None]]]:
+        """Return the outputs that share a tree, with their gradients and hessians."""
+        gradient, hessian = target.gradient, target.hessian
+        n_outputs = target.n_outputs
+        width = n_outputs if self.multi_strategy == "shared" else 1
+        if width > MOST_OUTPUTS:
+            return [slice(0, n_outputs)], [self._sketch(gradient, hessian, rng)]
+        parts = [slice(k, k + width) for k in range(0, n_outputs, width)]
+        return parts, [
+            (gradient[:, part], None if hessian is None else hessian[:, part])
+            for part in parts
+        ]
+
+    def _sketch(
+        self, gradient: Array, hessian: Array | None, rng: np.random.Generator
+    ) -> tuple[Array, Array | None]:
+        """Return projections that stand for all outputs in the search for splits."""
+        if promised := self.constrains_values():
+            raise ValueError(
+                f"{' and '.join(promised)} cannot be kept by a tree that more than "
+                f"{MOST_OUTPUTS} outputs share; give multi_strategy='separate'."
+            )
+        projection = rng.standard_normal((gradient.shape[1], self.sketch_size))
+        sketch = np.asfortranarray(gradient @ projection / np.sqrt(self.sketch_size))
+        if hessian is not None:
+            mean = hessian.mean(axis=1, keepdims=True)
+            hessian = np.asfortranarray(np.broadcast_to(mean, sketch.shape))
+        return sketch, hessian
+
+    def _leaf_values(
+        self, target: Target, ids: NDArray[np.int32], n_nodes: int
+    ) -> Array:
+        """Return the values of a sketched tree's nodes for all outputs."""
+        rows = slice(None) if target.rows is None else target.rows
+        ids = ids[rows]
+        value = np.zeros((n_nodes, target.n_outputs))
+        for k in range(target.n_outputs):
+            curvature = (
+                target.weight if target.hessian is None else target.hessian[:, k]
+            )
+            total = np.bincount(ids, target.gradient[rows, k], n_nodes)
+            divisor = np.bincount(ids, curvature[rows], n_nodes)
+            divisor += self.l2_regularization
+            np.divide(-total, divisor, out=value[:, k], where=divisor > 0)
+        return value
 
     def _limits(self, target: Target) -> tuple[int, tuple[Any, ...]]:
         """Return the most leaves, and the core's parameters but for the seed."""
@@ -239,6 +324,8 @@ class Tree(Piece):
             float(min_weight),
             self.min_hessian,
             self.l2_regularization,
+            self.categorical_smoothing,
+            self.categorical_l2,
             self.growth == "depth",
             self._n_drawn(target)[2],
         )
@@ -277,6 +364,38 @@ class Tree(Piece):
         if min_weight > 0:
             bounds.append(int(weight / min_weight) + 1)
         return max(1, min(bounds))
+
+
+def _grow(
+    binned: BinnedTable,
+    categorical: NDArray[np.bool_],
+    target: tuple[Any, ...],
+    params: tuple[Any, ...],
+    max_leaves: int,
+    ids: NDArray[np.int32],
+    rules: tuple[Any, ...],
+) -> TreeArrays:
+    """Grow one tree in the core; `ids` receives the leaf of every row."""
+    any_categorical = bool(categorical.any())
+    nodes = TreeArrays.empty(2 * max_leaves - 1, target[0].shape[1], any_categorical)
+    n_nodes = _core.grow(
+        (
+            binned.columns,
+            binned.tiles,
+            binned.n_bins,
+            categorical.view(np.uint8) if any_categorical else None,
+            binned.borders,
+            binned.offsets,
+        ),
+        target,
+        params,
+        nodes.outputs(),
+        ids,
+        binned.workspace,
+        n_threads(),
+        rules,
+    )
+    return nodes.head(n_nodes)
 
 
 def _sample(target: Target) -> tuple[NDArray[Any] | None, ...]:

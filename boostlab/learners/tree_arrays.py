@@ -54,8 +54,10 @@ class TreeArrays:
     subsets: NDArray[np.uint64]
 
     @classmethod
-    def empty(cls, capacity: int, n_outputs: int = 1) -> TreeArrays:
-        """Return arrays that hold `capacity` nodes, uninitialised, without sets."""
+    def empty(
+        cls, capacity: int, n_outputs: int = 1, subsets: bool = False
+    ) -> TreeArrays:
+        """Return uninitialised arrays for `capacity` nodes, with room for sets or not."""
         return cls(
             feature=np.empty(capacity, np.int32),
             left=np.empty(capacity, np.int32),
@@ -66,7 +68,7 @@ class TreeArrays:
             bin=np.empty(capacity, np.uint8),
             missing_left=np.empty(capacity, np.uint8),
             subset=np.full(capacity, -1, np.int32),
-            subsets=np.empty((0, 4), np.uint64),
+            subsets=np.empty((capacity // 2 if subsets else 0, 4), np.uint64),
         )
 
     @property
@@ -90,6 +92,8 @@ class TreeArrays:
             self.weight,
             self.bin,
             self.missing_left,
+            self.subset,
+            self.subsets,
         )
 
     def head(self, n_nodes: int) -> TreeArrays:

@@ -63,6 +63,8 @@ def blank_tree(capacity: int, n_outputs: int = 1) -> dict[str, np.ndarray]:
     arrays["value"] = np.full((capacity, n_outputs), -77.0)
     for name in ("bin", "missing_left"):
         arrays[name] = np.full(capacity, 77, np.uint8)
+    arrays["subset"] = np.full(capacity, -77, np.int32)
+    arrays["subsets"] = np.full((capacity // 2, 4), 77, np.uint64)
     return arrays
 
 
@@ -82,6 +84,7 @@ def grow_arguments(
         "columns": problem.columns,
         "tiles": tree_problems.tiles(problem.columns),
         "n_bins": problem.n_bins,
+        "categorical": problem.categorical,
         "gradient": outputs(problem.gradient),
         "hessian": outputs(problem.hessian),
         "weight": problem.weight,
@@ -94,6 +97,8 @@ def grow_arguments(
         "min_leaf_weight": params.min_leaf_weight,
         "min_leaf_hessian": params.min_leaf_hessian,
         "l2": params.l2,
+        "category_smoothing": params.category_smoothing,
+        "category_l2": params.category_l2,
         "depth_wise": params.depth_wise,
         "n_node_features": min(params.n_node_features, f),
         "seed": params.seed,
@@ -105,6 +110,8 @@ def grow_arguments(
         "weight_out": out["weight"],
         "bin": out["bin"],
         "missing_left": out["missing_left"],
+        "subset": out["subset"],
+        "subsets": out["subsets"],
         "ids": np.full(n, -77, np.int32),
         "workspace": workspace,
         "n_threads": n_threads,
@@ -146,8 +153,9 @@ def words_of_sets(sets: tuple[frozenset[int], ...], f: int) -> np.ndarray:
     return words
 
 
+NODE = oracle.Tree.__slots__[:9]
 GROUPS = (
-    ("columns", "tiles", "n_bins", "borders", "offsets"),
+    ("columns", "tiles", "n_bins", "categorical", "borders", "offsets"),
     ("gradient", "hessian", "weight", "rows", "features"),
     (
         "max_leaves",
@@ -155,6 +163,8 @@ GROUPS = (
         "min_leaf_weight",
         "min_leaf_hessian",
         "l2",
+        "category_smoothing",
+        "category_l2",
         "depth_wise",
         "n_node_features",
         "seed",
@@ -168,6 +178,8 @@ GROUPS = (
         "weight_out",
         "bin",
         "missing_left",
+        "subset",
+        "subsets",
     ),
 )
 
@@ -182,11 +194,16 @@ def grouped(arguments: dict[str, object]) -> tuple[object, ...]:
 def grow_with(arguments: dict[str, object]) -> oracle.Tree:
     """Call ``_core.grow`` and cut the arrays to the nodes grown."""
     n_nodes = _core.grow(*grouped(arguments))
-    names = (*oracle.Tree.__slots__[:5], "weight_out", *oracle.Tree.__slots__[6:8])
+    names = [name if name != "weight" else "weight_out" for name in NODE]
     arrays = [arguments[name][:n_nodes].copy() for name in names]
     if arrays[3].shape[1] == 1:
         arrays[3] = arrays[3][:, 0]
-    return oracle.Tree(*arrays, arguments["ids"])
+    if arguments["categorical"] is None:
+        arrays[-1] = np.full(n_nodes, -1, np.int32)
+    n_subsets = arrays[-1].max() + 1
+    return oracle.Tree(
+        *arrays, arguments["subsets"][:n_subsets].copy(), arguments["ids"]
+    )
 
 
 def grow(

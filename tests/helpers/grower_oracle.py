@@ -33,6 +33,8 @@ class Params:
     min_leaf_weight: float = 0.0
     min_leaf_hessian: float = 0.0
     l2: float = 0.0
+    category_smoothing: float = 0.0
+    category_l2: float = 0.0
     depth_wise: bool = False
     n_node_features: int = NO_LIMIT
     seed: int = 0
@@ -72,6 +74,7 @@ class Problem:
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
     features: np.ndarray | None = None
+    categorical: np.ndarray | None = None
     borders: np.ndarray = field(default_factory=lambda: np.zeros(0))
     offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     params: Params = field(default_factory=Params)
@@ -121,6 +124,8 @@ class Tree:
     weight: np.ndarray
     bin: np.ndarray
     missing_left: np.ndarray
+    subset: np.ndarray
+    subsets: np.ndarray
     ids: np.ndarray
 
     @property
@@ -318,7 +323,8 @@ class Node:
     value: float = 0.0
     bin: int = 0
     missing_left: bool = False
-    split: tuple[float, int, int, bool] | None = None  # gain, feature, bin, missing
+    subset: np.ndarray | None = None
+    split: tuple | None = None  # gain, feature, bin, whether missing goes left, subset
     sums: np.ndarray | None = None  # g and h of the rows' words, (2, K)
     rule: Rule | None = None
     path: frozenset[int] = frozenset()  # features of the splits above
@@ -358,9 +364,15 @@ def drawn_features(problem: Problem, i: int, node: Node) -> list[int]:
     return _drawn(problem, left, params.n_node_features, _NODE_SALT, i * f)
 
 
-def goes_left(bins: np.ndarray, b: int, missing_left: bool) -> np.ndarray:
-    """Whether a bin goes to the left child."""
-    return np.where(bins == MISSING, missing_left, bins <= b)
+def goes_left(
+    bins: np.ndarray, b: int, missing_left: bool, subset: np.ndarray | None = None
+) -> np.ndarray:
+    """Whether a bin goes to the left child: by order, or by a set of 256 bits."""
+    left = bins <= b
+    if subset is not None:
+        bits = subset[bins >> 6] >> (bins & 63).astype(np.uint64)
+        left = (bits & np.uint64(1)).astype(bool)
+    return np.where(bins == MISSING, missing_left, left)
 
 
 def searchable(node: Node, params: Params) -> bool:
@@ -467,14 +479,17 @@ def grow_by(problem: Problem, search) -> Tree:
     n_leaves = 1
     while n_leaves < params.max_leaves and (i := _next_leaf(nodes, params)) >= 0:
         node = nodes[i]
-        node.gain, node.feature, node.bin, node.missing_left = node.split
+        node.gain, node.feature, node.bin, node.missing_left, node.subset = node.split
         last = int(problem.n_bins[node.feature]) - 1
         border = int(problem.offsets[node.feature]) + node.bin
         node.threshold = float(problem.borders[border]) if node.bin < last else math.inf
+        if node.subset is not None:
+            node.threshold = 0.0
         node.left = len(nodes)
         column = problem.columns[node.feature]
-        left = goes_left(column[node.rows], node.bin, node.missing_left)
-        all_left = goes_left(column[node.members], node.bin, node.missing_left)
+        cut = (node.bin, node.missing_left, node.subset)
+        left = goes_left(column[node.rows], *cut)
+        all_left = goes_left(column[node.members], *cut)
         for side, all_side in ((left, all_left), (~left, ~all_left)):
             child = Node(node.depth + 1, node.rows[side], node.members[all_side])
             child.path = node.path | {node.feature}
@@ -496,6 +511,12 @@ def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     if problem.gradient.ndim == 1:
         value = value[:, 0]
 
+    split_by_set = [i for i, node in enumerate(nodes) if node.subset is not None]
+    split_by_set.sort(key=lambda i: nodes[i].left)  # in the order of splitting
+    subset = np.full(len(nodes), -1, np.int32)
+    subset[split_by_set] = np.arange(len(split_by_set))
+    subsets = [nodes[i].subset for i in split_by_set]
+
     def array(name: str, dtype: type) -> np.ndarray:
         return np.array([getattr(node, name) for node in nodes], dtype)
 
@@ -503,7 +524,8 @@ def _finish(problem: Problem, nodes: list[Node]) -> Tree:
         array("feature", np.int32), array("left", np.int32),
         array("threshold", np.float64), value,
         array("gain", np.float64), array("weight", np.float64),
-        array("bin", np.uint8), array("missing_left", np.uint8), ids,
+        array("bin", np.uint8), array("missing_left", np.uint8), subset,
+        np.array(subsets, np.uint64).reshape(-1, 4), ids,
     )  # fmt: skip
 
 
@@ -713,20 +735,135 @@ def _scan(
     gain = coarse(gain)
     valid &= (gain > 0) & (gain >= params.min_gain)
     gain = np.where(valid, gain, -np.inf)
+    sets = problem.categorical is not None and not params.has_rules
+    if sets:
+        gain[:, problem.categorical.astype(bool)] = -np.inf
     flat = gain.reshape(len(gain), -1)
-    if not flat.shape[1]:
-        return [None] * len(gain)
     splits = []
-    for k, at in enumerate(flat.argmax(axis=1).tolist()):
-        if flat[k, at] == -np.inf:
-            splits.append(None)
-            continue
-        j, b, to_left = np.unravel_index(at, gain.shape[1:])
-        to_left = bool(to_left)
-        if not any_missing[k, j].any():
-            to_left = bool(left[2, 0, k, j, b, 0] >= right[2, 0, k, j, b, 0])
-        splits.append((float(flat[k, at]), int(j), int(b), to_left))
+    for k in range(len(gain)):
+        best = None
+        if sets:
+            best = _best_subset_of(
+                problem, sums[:, :, k], usable[k], unit[..., 0, 0, 0]
+            )
+        at = int(flat[k].argmax()) if flat.shape[1] else 0
+        if flat.shape[1] and flat[k, at] > -np.inf:
+            j, b, to_left = (int(x) for x in np.unravel_index(at, gain.shape[1:]))
+            if not any_missing[k, j].any():
+                to_left = left[2, 0, k, j, b, 0] >= right[2, 0, k, j, b, 0]
+            if best is None or (flat[k, at], -j) > (best[0], -best[1]):
+                best = (float(flat[k, at]), j, b, bool(to_left), None)
+        splits.append(best)
     return splits
+
+
+# Sets of categories
+
+
+def _best_subset_of(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit):
+    """Best split of one node by a set of categories of any feature, or None."""
+    best = None
+    for j in np.flatnonzero(usable & problem.categorical.astype(bool)):
+        codes = [*range(int(problem.n_bins[j])), MISSING]
+        groups = sums[:, :, j][:, :, [c if c != MISSING else -1 for c in codes]]
+        split = best_subset(groups * unit[..., None][:, :, 0], codes, problem.params)
+        if split is not None and split[0] > (best[0] if best else 0.0):
+            best = (split[0], int(j), 0, split[1], split[2])
+    return best
+
+
+def best_subset(sums: np.ndarray, codes: list[int], params: Params):
+    """Best set of one feature: gain, side of missing values, bits; None without one.
+
+    `sums` are the sums (3, K, categories) of a node, in the order of `codes`.
+    """
+    present = [i for i, x in enumerate(sums[2, 0]) if x > 0]
+    if len(present) < 2:
+        return None
+    total = sums.sum(axis=-1)
+    groups = [sums[:, :, i] for i in present]
+    keys = _category_keys(groups, total, params.category_smoothing)
+    order = sorted(range(len(present)), key=lambda i: (keys[i], i))
+    best = (0.0, None)
+    left = np.zeros_like(total)
+    for end, i in enumerate(order[:-1]):
+        left = left + groups[i]
+        gain = _subset_gain(left, total, params, params.l2 + params.category_l2)
+        if gain > best[0]:
+            best = gain, order[: end + 1]
+    for i in order if len(present) <= 4 else []:
+        gain = _subset_gain(groups[i], total, params, params.l2)
+        if gain > best[0]:
+            best = gain, [i]
+    if best[1] is None or best[0] < params.min_gain:
+        return None
+    return best[0], *_sides(codes, present, best[1], sums[2, 0])
+
+
+def _sides(codes, present, chosen, weight):
+    """Side of missing values, and the bits of what goes left."""
+    left = {codes[present[i]] for i in chosen}
+    here = {codes[i] for i in present}
+    heavier = sum(w for c, w in zip(codes, weight, strict=True) if c in left)
+    to_left = MISSING in left if MISSING in here else heavier >= sum(weight) - heavier
+    if to_left:
+        left |= set(range(256)) - (here - {MISSING})
+    bits = [
+        sum(1 << (c & 63) for c in left - {MISSING} if c >> 6 == i) for i in range(4)
+    ]
+    if to_left:
+        bits[3] |= 1 << 63
+    return bool(to_left), np.array(bits, np.uint64)
+
+
+def _category_keys(groups: list[np.ndarray], total: np.ndarray, smoothing: float):
+    """Numbers to sort categories by: their ratio, or its projection."""
+    with np.errstate(all="ignore"):
+        mean = np.where(total[1] > 0, total[0] / total[1], 0.0)
+        ratios = []
+        for g, h, _ in groups:
+            ratio = (g - mean * h) / (h + smoothing)
+            ratios.append(np.where(h + smoothing > 0, ratio, 0.0))
+        direction = np.zeros(len(mean))
+        direction[0] = 1.0
+        if len(mean) > 1:
+            distances = [
+                fold_outputs(r * r) * group[2, 0]
+                for r, group in zip(ratios, groups, strict=True)
+            ]
+            furthest = -1.0
+            for r, distance in zip(ratios, distances, strict=True):
+                if distance > furthest:
+                    furthest, direction = distance, r
+            for _ in range(2):
+                pulled = np.zeros(len(mean))
+                for r, group in zip(ratios, groups, strict=True):
+                    pulled = pulled + fold_outputs(r * direction) * group[2, 0] * r
+                size = np.sqrt(fold_outputs(pulled * pulled))
+                if 0 < size < np.inf:
+                    direction = pulled / size
+        return [float(fold_outputs(r * direction)) for r in ratios]
+
+
+def _subset_gain(left: np.ndarray, total: np.ndarray, params: Params, l2: float):
+    """Gain of a set, or -1 where it is not allowed."""
+    right = total - left
+    for side in (left, right):
+        enough = fold_outputs(side[1]) >= params.min_leaf_hessian
+        divides = len(side[1]) > 1 or side[1, 0] + params.l2 > 0
+        if not (side[2, 0] >= params.min_leaf_weight and side[2, 0] > 0):
+            return -1.0
+        if not (enough and divides):
+            return -1.0
+
+    def score(side: np.ndarray, l2: float) -> float:
+        divisor = side[1] + l2
+        with np.errstate(all="ignore"):
+            return fold_outputs(np.where(divisor > 0, side[0] * side[0] / divisor, 0.0))
+
+    both = score(left, l2) + score(right, l2)
+    gain = both - score(total, params.l2)
+    return float(coarse(gain)) if gain > MIN_RELATIVE_GAIN * both else -1.0
 
 
 # Use of a tree

@@ -116,7 +116,7 @@ def grow_plain(problem: Problem) -> Tree:
             return [pick] if pick >= 0 else []
         return list(range(n_bins if missing else n_bins - 1))
 
-    def best_split(i: int, node: Node) -> tuple[float, int, int, bool] | None:
+    def best_split(i: int, node: Node) -> tuple | None:
         best, rows = None, node.rows.tolist()
         for j in drawn_features(problem, i, node):
             column, n_bins = problem.columns[j], int(problem.n_bins[j])
@@ -138,7 +138,7 @@ def grow_plain(problem: Problem) -> Tree:
                     gain = float(coarse(gain))
                     if gain > (best[0] if best else 0.0) and gain >= params.min_gain:
                         to_left = missing_left if has_missing else left[2] >= right[2]
-                        best = gain, j, b, to_left
+                        best = gain, j, b, to_left, None
         return best
 
     def search(ids: list[int], nodes: list[Node]) -> None:

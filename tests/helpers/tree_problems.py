@@ -12,11 +12,13 @@ import grower_oracle as oracle
 import numpy as np
 
 TILE = 16
-COLUMNS = ("normal", "integers", "binary", "constant", "missing", "extreme", "copy")
+COLUMNS = (
+    "normal", "integers", "binary", "constant", "missing", "extreme", "copy", "category",
+)  # fmt: skip
 GRADIENTS = ("normal", "integers", "zero", "constant", "cauchy", "scaled", "sparse")
 HESSIANS = ("none", "ones", "uniform", "integers", "some_zero", "spread", "zero")
 WEIGHTS = ("none", "none", "integers", "uniform", "spread", "tiny", "huge")
-COLUMN_SHARES = (0.35, 0.25, 0.12, 0.05, 0.03, 0.12, 0.08)
+COLUMN_SHARES = (0.3, 0.18, 0.1, 0.05, 0.03, 0.1, 0.08, 0.16)
 GRADIENT_SHARES = (0.4, 0.2, 0.03, 0.07, 0.1, 0.15, 0.05)
 HESSIAN_SHARES = (0.45, 0.1, 0.15, 0.1, 0.08, 0.1, 0.02)
 
@@ -41,6 +43,8 @@ def column(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
         x = np.full(n, 7.25)
     elif kind == "missing":
         x = np.full(n, np.nan)
+    elif kind == "category":
+        x = rng.integers(0, rng.choice([1, 2, 4, 5, 12, 60, 255]), n).astype(float)
     elif kind == "extreme":
         x = rng.choice([np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30, 1e-42, 1.0], n)
     else:
@@ -103,6 +107,12 @@ def find_borders(x: np.ndarray, max_bins: int, rng: np.random.Generator) -> np.n
     return borders
 
 
+def category_borders(x: np.ndarray) -> np.ndarray:
+    """Borders by which the bin of every code is the code."""
+    codes = x[~np.isnan(x)]
+    return np.arange(codes.max(initial=0)) + 0.5
+
+
 def gradient(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
     """A gradient a row."""
     if kind == "normal":
@@ -159,6 +169,8 @@ def random_params(n: int, f: int, rng: np.random.Generator) -> oracle.Params:
         min_leaf_weight=float(rng.choice([0.0, 0.0, 0.0, 1.0, 2.0, n / 5])),
         min_leaf_hessian=float(rng.choice([0.0, 0.0, 0.0, 1e-3, 0.5])),
         l2=float(rng.choice([0.0, 0.0, 1e-6, 1.0, 30.0])),
+        category_smoothing=float(rng.choice([0.0, 0.1, 3.0])),
+        category_l2=float(rng.choice([0.0, 0.0, 5.0])),
         depth_wise=bool(rng.random() < 0.3),
         n_node_features=int(rng.integers(1, f + 1)) if rng.random() < 0.3 else f,
         seed=int(rng.integers(0, 2**64, dtype=np.uint64)),
@@ -221,7 +233,13 @@ def random_case(
     dtype = np.float32 if rng.random() < 0.5 else np.float64
     x = raw_values(kinds, n, dtype, str(rng.choice(LAYOUTS)), rng)
     max_bins = int(rng.choice([2, 5, 255, 255]))
-    borders = [find_borders(x[:, j], max_bins, rng) for j in range(f)]
+    borders = [
+        category_borders(x[:, j])
+        if kind == "category"
+        else find_borders(x[:, j], max_bins, rng)
+        for j, kind in enumerate(kinds)
+    ]
+    categorical = np.array([kind == "category" for kind in kinds], np.uint8)
     rows = None
     if n > 1 and rng.random() < 0.4:
         size = int(rng.integers(1, n + 1))
@@ -232,7 +250,8 @@ def random_case(
     params = random_params(n, f, rng)
     if rng.random() < 0.5:
         params = with_rules(params, f, n_outputs, rng)
-    problem = make_problem(x, borders, g, h, w, rows, mask, params)
+    sets = categorical if categorical.any() else None
+    problem = make_problem(x, borders, g, h, w, rows, mask, params, sets)
     return Case(x, problem)
 
 
@@ -245,6 +264,7 @@ def make_problem(
     rows: np.ndarray | None = None,
     features: np.ndarray | None = None,
     params: oracle.Params | None = None,
+    categorical: np.ndarray | None = None,
 ) -> oracle.Problem:
     """Bin raw values by borders, in NumPy, and put the pieces together."""
     columns = np.array(
@@ -259,6 +279,7 @@ def make_problem(
         weight=w,
         rows=rows,
         features=features,
+        categorical=categorical,
         borders=np.concatenate([np.zeros(0), *borders]),
         offsets=np.concatenate([[0], np.cumsum(n_borders)]).astype(np.int64),
         params=oracle.Params() if params is None else params,
