@@ -57,7 +57,7 @@ class TreeArrays:
     def empty(
         cls, capacity: int, n_outputs: int = 1, subsets: bool = False
     ) -> TreeArrays:
-        """Return uninitialised arrays for `capacity` nodes, with room for sets or not."""
+        """Return blank arrays for `capacity` nodes, with room for sets or not."""
         return cls(
             feature=np.empty(capacity, np.int32),
             left=np.empty(capacity, np.int32),

@@ -13,7 +13,8 @@ import numpy as np
 
 TILE = 16
 COLUMNS = (
-    "normal", "integers", "binary", "constant", "missing", "extreme", "copy", "category",
+    "normal", "integers", "binary", "constant", "missing", "extreme", "copy",
+    "category",
 )  # fmt: skip
 GRADIENTS = ("normal", "integers", "zero", "constant", "cauchy", "scaled", "sparse")
 HESSIANS = ("none", "ones", "uniform", "integers", "some_zero", "spread", "zero")

@@ -223,3 +223,80 @@ def test_no_split_possible_is_one_leaf():
     assert hypothesis.trees[0].n_nodes == 1
     assert isinstance(contribution, Cells)
     np.testing.assert_allclose(contribution.values(), np.full((50, 1), 24.5))
+
+
+@pytest.fixture
+def several(rows):
+    X, y = rows
+    outputs = np.column_stack([y, -2.0 * y, X[:, 2], y + X[:, 3]])
+    state = make_state(X, y, n_outputs=4)
+    return state, squared_target(state, outputs), outputs
+
+
+def test_shared_tree_has_the_mean_of_every_output(several):
+    state, target, outputs = several
+    tree = Tree(multi_strategy="shared", min_samples_leaf=5, l2_regularization=0.0)
+    hypothesis, contribution = tree.fit(target, state)
+    assert len(hypothesis.trees) == 1
+    assert contribution.ids.shape == (1, 500)
+    for leaf in np.unique(contribution.ids):
+        mean = outputs[contribution.ids[0] == leaf].mean(axis=0)
+        np.testing.assert_allclose(hypothesis.trees[0].value[leaf], mean, rtol=1e-9)
+    assert np.array_equal(hypothesis.predict(state.table), contribution.values())
+
+
+def test_equal_outputs_share_the_tree_of_one(rows):
+    X, y = rows
+    state = make_state(X, y, n_outputs=8)
+    single, _ = Tree().fit(squared_target(state), make_state(X, y))
+    shared, _ = Tree(multi_strategy="shared", l2_regularization=1.0).fit(
+        squared_target(state, np.column_stack([y] * 8)), state
+    )
+    one, eight = single.trees[0], shared.trees[0]
+    assert np.array_equal(one.feature, eight.feature)
+    assert np.array_equal(one.threshold, eight.threshold)
+    np.testing.assert_allclose(eight.value, np.repeat(one.value, 8, axis=1))
+    np.testing.assert_allclose(eight.gain, 8 * one.gain, rtol=1e-6)
+
+
+def test_many_outputs_are_sketched(rows):
+    X, y = rows
+    outputs = np.outer(y, np.linspace(-1, 1, 40)) + X[:, [2]]
+    state = make_state(X, y, n_outputs=40)
+    tree = Tree(multi_strategy="shared", sketch_size=5, l2_regularization=0.0)
+    hypothesis, contribution = tree.fit(squared_target(state, outputs), state)
+    assert hypothesis.trees[0].value.shape[1] == 40
+    error = np.var(outputs - contribution.values())
+    assert error < 0.3 * np.var(outputs)
+    leaf = contribution.ids[0, 0]
+    mean = outputs[contribution.ids[0] == leaf].mean(axis=0)
+    np.testing.assert_allclose(hypothesis.trees[0].value[leaf], mean, rtol=1e-9)
+
+
+def test_categories_are_split_by_sets():
+    codes = np.repeat(np.arange(6.0), 50)
+    y = np.isin(codes, [0, 2, 5]).astype(float)
+    state = make_state(codes[:, None], y, categorical=[True])
+    tree = Tree(max_leaf_nodes=2, categorical_l2=0.0, l2_regularization=0.0)
+    hypothesis, contribution = tree.fit(squared_target(state), state)
+    assert hypothesis.trees[0].subset.tolist() == [0, -1, -1]
+    assert np.array_equal(contribution.values()[:, 0], y)
+    new = Table(np.array([[2.0], [3.0], [np.nan], [77.0]]), categorical=[True])
+    raw = hypothesis.predict(new)[:, 0]
+    assert raw[:2].tolist() == [1.0, 0.0]
+    assert raw[2] == raw[3]  # a category not seen is as good as missing
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"multi_strategy": "both"},
+        {"sketch_size": 0},
+        {"sketch_size": 17},
+        {"categorical_l2": -1.0},
+        {"categorical_smoothing": float("nan")},
+    ],
+)
+def test_wrong_strategies_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Tree(**wrong).validate()
