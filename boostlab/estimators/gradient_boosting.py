@@ -13,7 +13,11 @@ from boostlab.estimators.classification import Classification
 from boostlab.estimators.parameters import Domain, Number, PieceOrName
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
-from boostlab.estimators.tree_boosting import TREE_DOMAINS, TreeBoosting
+from boostlab.estimators.tree_boosting import (
+    SEVERAL_OUTPUTS,
+    TREE_DOMAINS,
+    TreeBoosting,
+)
 from boostlab.learners.tree_rules import is_by_output
 from boostlab.objectives import Quantile, objective_names
 from boostlab.protocols import Monitor, Objective
@@ -176,6 +180,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     _domains: ClassVar[dict[str, Domain]] = {
         **Regression._domains,
         **TREE_DOMAINS,
+        **SEVERAL_OUTPUTS,
         "loss": PieceOrName(objective_names("regression"), OBJECTIVE_METHODS),
         "quantile": Number(above=0, below=1, also=(None,)),
     }
@@ -434,6 +439,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     _domains: ClassVar[dict[str, Domain]] = {
         **Classification._domains,
         **TREE_DOMAINS,
+        **SEVERAL_OUTPUTS,
         "loss": PieceOrName(objective_names("classification"), OBJECTIVE_METHODS),
     }
 

@@ -292,6 +292,11 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Share of the features that each node chooses from, in (0, 1].
     growth : {"leaf", "depth"}, default="leaf"
         Split the best leaf first, or level by level.
+    categorical_smoothing : float, default=10.0
+        Added to the sum of hessians by which the categories of a node are sorted, at
+        least 0; more keeps rare categories together.
+    categorical_l2 : float, default=10.0
+        Added to `l2_regularization` in the gain of a set of categories, at least 0.
     l1_regularization : float, default=0.0
         Times the absolute values of the leaves, added to the objective, at least 0.
     min_gain : float, default=0.0
@@ -419,6 +424,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
+        categorical_smoothing: float = 10.0,
+        categorical_l2: float = 10.0,
         l1_regularization: float = 0.0,
         min_gain: float = 0.0,
         max_delta_step: float | None = None,
@@ -453,6 +460,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
+        self.categorical_smoothing = categorical_smoothing
+        self.categorical_l2 = categorical_l2
         self.l1_regularization = l1_regularization
         self.min_gain = min_gain
         self.max_delta_step = max_delta_step

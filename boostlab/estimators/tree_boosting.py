@@ -67,7 +67,6 @@ TREE_DOMAINS: dict[str, Domain] = {
     "subsample": Number(above=0, at_most=1),
     "max_features": Number(above=0, at_most=1),
     "growth": Choice(("leaf", "depth")),
-    "multi_strategy": Choice(("separate", "shared")),
     "categorical_smoothing": Number(at_least=0),
     "categorical_l2": Number(at_least=0),
     "l1_regularization": Number(at_least=0),
@@ -81,6 +80,11 @@ TREE_DOMAINS: dict[str, Domain] = {
     "splitter": Choice(("best", "random")),
     "sampling": PieceOrName(("uniform", "goss", "mvs"), ("draw",)),
 }
+
+SEVERAL_OUTPUTS: dict[str, Domain] = {
+    "multi_strategy": Choice(("separate", "shared")),
+}
+"""Of estimators that may have several outputs."""
 
 
 def _differs(value: Any, default: Any) -> bool:
@@ -101,7 +105,7 @@ class TreeBoosting:
         changed = [
             name
             for name, default in TREE_DEFAULTS.items()
-            if _differs(getattr(self, name), default)
+            if _differs(getattr(self, name, default), default)
         ]
         if changed:
             faults.append(
@@ -137,7 +141,8 @@ class TreeBoosting:
 
     def _make_learner(self) -> WeakLearner:
         if self.learner is None:
-            tree = Tree(**{name: getattr(self, name) for name in TREE_DEFAULTS})
+            described = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
+            tree = Tree(**described)
             return tree.set_params(monotonic_cst=self._signs_by_output())
         return learner_piece(self.learner)
 
