@@ -103,6 +103,10 @@ void bl_gather(const bl_matrix *x, const int64_t *rows, int64_t n, double *out);
 int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *values,
                      int64_t *sums);
 
+/* Fold the values of each row into its code, in the order of the features: equal rows
+ * with equal codes keep equal codes. */
+void bl_hash_rows(const bl_matrix *x, uint64_t *codes, int n_threads);
+
 /* Assign bins: the borders of feature j are borders[offsets[j]] .. [offsets[j+1]-1],
  * strictly ascending and at most 254 of them. Either copy may be NULL. */
 void bl_bin(const bl_matrix *x, const double *borders, const int64_t *offsets,

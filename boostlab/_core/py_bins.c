@@ -158,11 +158,35 @@ static PyObject *core_bin(PyObject *self, PyObject *args)
     return done ? Py_NewRef(Py_None) : NULL;
 }
 
+static PyObject *core_hash_rows(PyObject *self, PyObject *args)
+{
+    PyObject *x_in, *codes_in;
+    buffers held = {.count = 0};
+    bl_matrix x;
+    int n_threads, done = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOi:hash_rows", &x_in, &codes_in, &n_threads)
+        || !check_threads(n_threads))
+        return NULL;
+    if (matrix(&held, x_in, "X", &x)) {
+        uint64_t *codes = vector(&held, codes_in, "codes", U64, x.n_rows, WRITE);
+        if (codes) {
+            Py_BEGIN_ALLOW_THREADS
+            bl_hash_rows(&x, codes, n_threads);
+            Py_END_ALLOW_THREADS
+            done = 1;
+        }
+    }
+    release(&held);
+    return done ? Py_NewRef(Py_None) : NULL;
+}
+
 PyMethodDef py_bins_methods[] = {
     {"distinct", core_distinct, METH_VARARGS, "distinct(X, values, counts)"},
     {"gather", core_gather, METH_VARARGS, "gather(X, rows, out)"},
     {"summarize", core_summarize, METH_VARARGS,
      "summarize(column, mass, values, sums) -> int"},
     {"bin", core_bin, METH_VARARGS, "bin(X, borders, offsets, columns, tiles, n_threads)"},
+    {"hash_rows", core_hash_rows, METH_VARARGS, "hash_rows(X, codes, n_threads)"},
     {NULL, NULL, 0, NULL},
 };

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
+from boostlab.data.category_parts import categories_from, categories_to, require
 from boostlab.data.columns import Column, Input, Numbers, read
-from boostlab.data.levels import MAX_CATEGORIES, Categories, plain
+from boostlab.data.hashing import hash_rows
+from boostlab.data.levels import MAX_CATEGORIES, Categories
+from boostlab.data.target_codes import Recoding, target_statistics
 from boostlab.registry import register
 
 ORDERS = ("frequency", "value")
@@ -30,7 +32,8 @@ class TableEncoder:
     frequency, ties in the order of their values, until :meth:`order_by_target`; those
     of an ordered type (ordered pandas categoricals, polars Enum, ordered arrow
     dictionaries) keep their order.
-    What is missing, and by default a category that fit has not seen, is NaN.
+    What is missing is NaN, and so is by default a category that fit has not seen, but
+    in a column of target statistics it is as good as the mean.
 
     Accepted are numpy arrays, lists of lists, and every eager frame that narwhals
     reads: pandas, polars, pyarrow and others. Arrays and frames of one floating type
@@ -113,12 +116,12 @@ class TableEncoder:
         """
         encoder = cls(owner=owner, **params)
         encoder.n_features_in_ = len(categories)
-        _require(len(categories) > 0, "number of features")
+        require(len(categories) > 0, "number of features")
         encoder._categories = list(categories)
         if feature_names is not None:
             named = all(isinstance(name, str) for name in feature_names)
             distinct = len(feature_names) == len(categories) == len(set(feature_names))
-            _require(named and distinct, "feature_names")
+            require(named and distinct, "feature_names")
             encoder.feature_names_in_ = np.array(feature_names, dtype=object)
         return encoder
 
@@ -178,7 +181,7 @@ class TableEncoder:
             feature now holds strings or the other way round, or a category is
             unknown and `handle_unknown` is "error".
         """
-        if not hasattr(self, "n_features_in_"):
+        if not self.is_fitted:
             raise NotFittedError(
                 f"This {self.owner} is not fitted yet; call fit before predicting."
             )
@@ -196,13 +199,16 @@ class TableEncoder:
         numeric: Numbers,
         weight: NDArray[np.float64],
         target: NDArray[np.float64],
+        *,
         pool_rare: bool = True,
-    ) -> dict[int, NDArray[np.float64]]:
+        seed: int = 0,
+    ) -> Recoding:
         """Number categories by their mean target, where the data declare no order.
 
         A tree that splits numbers then separates the categories with high targets
         from those with low ones, and rare categories, where they share a number,
-        cannot be learnt by heart.
+        cannot be learnt by heart. More than 254 categories become a numeric column of
+        target statistics; see :mod:`boostlab.data.target_codes`.
 
         Parameters
         ----------
@@ -215,19 +221,39 @@ class TableEncoder:
         pool_rare : bool, default=True
             Whether rare categories share a number; a learner that splits on sets of
             categories is better served without.
+        seed : int, default=0
+            Chooses the folds that target statistics are learnt on.
 
         Returns
         -------
-        dict
-            For :func:`recode`: new codes of each reordered feature.
+        Recoding
+            What makes of rows encoded before what :meth:`transform` gives from now on.
         """
-        new_codes = {}
+        recoding, contents = Recoding(), None
         for j, known in enumerate(self._categories):
-            if known is not None and not known.ordered and len(known.values):
-                self._categories[j], new_codes[j] = known.by_target(
-                    numeric[:, j], weight, target, pool_rare
+            if known is None or known.ordered or not known.values:
+                continue
+            column = numeric[:, j]
+            occurs = np.zeros(len(known.values), dtype=bool)
+            occurs[column[~np.isnan(column)].astype(np.intp)] = True
+            if occurs.sum() <= MAX_CATEGORIES:
+                self._categories[j], recoding.new_codes[j] = known.by_target(
+                    column, weight, target, pool_rare
                 )
-        return new_codes
+                continue
+            if contents is None:
+                contents = hash_rows(numeric.T, len(numeric), seed)
+            statistics, recoding.training[j] = target_statistics(
+                column, len(occurs), weight, target, contents
+            )
+            self._categories[j] = known.with_statistics(statistics, occurs)
+            recoding.new_codes[j] = np.append(statistics, np.nan)
+        return recoding
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the features are known."""
+        return hasattr(self, "n_features_in_")
 
     @property
     def categories_(self) -> list[tuple[Any, ...] | None]:
@@ -237,7 +263,9 @@ class TableEncoder:
     def values_of_codes(self, feature: int) -> tuple[tuple[Any, ...], ...] | None:
         """Return the categories that share each code of a feature; None if numeric."""
         known = self._categories[feature]
-        return None if known is None else known.of_codes()
+        if known is None or known.statistics is not None:
+            return None
+        return known.of_codes()
 
     @property
     def categorical_(self) -> NDArray[np.bool_]:
@@ -249,7 +277,10 @@ class TableEncoder:
         """Which features are categories without an order of their own."""
         return np.array(
             [
-                c is not None and not c.ordered and len(c.values) <= MAX_CATEGORIES
+                c is not None
+                and not c.ordered
+                and c.statistics is None
+                and len(c.values) <= MAX_CATEGORIES
                 for c in self._categories
             ]
         )
@@ -263,15 +294,7 @@ class TableEncoder:
             "owner": self.owner,
             "n_features": self.n_features_in_,
             "feature_names": None if names is None else names.tolist(),
-            "categories": [
-                c
-                and {
-                    "values": _to_json(c.values),
-                    "ordered": c.ordered,
-                    "codes": None if c.codes is None else list(c.codes),
-                }
-                for c in self._categories
-            ],
+            "categories": [categories_to(c) for c in self._categories],
         }, {}
 
     @classmethod
@@ -293,20 +316,20 @@ class TableEncoder:
                 "file is damaged or of another version."
             )
         n_features, categories = data["n_features"], data["categories"]
-        _require(type(n_features) is int and n_features > 0, "n_features")
-        _require(isinstance(data["owner"], str), "owner")
-        _require(data["order"] in ORDERS, "order")
-        _require(data["handle_unknown"] in HANDLE_UNKNOWN, "handle_unknown")
-        _require(
+        require(type(n_features) is int and n_features > 0, "n_features")
+        require(isinstance(data["owner"], str), "owner")
+        require(data["order"] in ORDERS, "order")
+        require(data["handle_unknown"] in HANDLE_UNKNOWN, "handle_unknown")
+        require(
             isinstance(categories, list) and len(categories) == n_features, "categories"
         )
         encoder = cls(**{name: data[name] for name in ("order", "handle_unknown")})
         encoder.owner = data["owner"]
         encoder.n_features_in_ = n_features
-        encoder._categories = [_categories_from(part) for part in categories]
+        encoder._categories = [categories_from(part) for part in categories]
         names = data["feature_names"]
         if names is not None:
-            _require(
+            require(
                 isinstance(names, list)
                 and all(isinstance(name, str) for name in names)
                 and len(names) == n_features == len(set(names)),
@@ -387,17 +410,6 @@ class TableEncoder:
             raise ValueError(_name_differences(set(names), set(fitted)))
 
 
-def recode(numeric: Numbers, new_codes: dict[int, NDArray[np.float64]]) -> Numbers:
-    """Return rows that were encoded before :meth:`TableEncoder.order_by_target`."""
-    if not new_codes:
-        return numeric
-    numeric = np.array(numeric, order="F")
-    for j, new_code in new_codes.items():
-        old = np.where(np.isnan(numeric[:, j]), len(new_code) - 1, numeric[:, j])
-        numeric[:, j] = new_code[old.astype(np.intp)]
-    return numeric
-
-
 def _name_differences(given: set[str], fitted: set[str]) -> str:
     lines = ["The feature names should match those that were passed during fit."]
     for title, names in (
@@ -410,45 +422,3 @@ def _name_differences(given: set[str], fitted: set[str]) -> str:
     if given == fitted:
         lines.append("Feature names must be in the same order as they were in fit.")
     return "\n".join(lines) + "\n"
-
-
-def _to_json(values: tuple[Any, ...]) -> list[Any]:
-    """Return categories as JSON values, which cannot be infinite."""
-    return [
-        {"float": repr(v)} if isinstance(v, float) and not np.isfinite(v) else v
-        for v in values
-    ]
-
-
-def _categories_from(part: Any) -> Categories | None:
-    """Return one feature's categories from :meth:`TableEncoder.to_parts`."""
-    if part is None:
-        return None
-    fields = {"values", "ordered", "codes"}
-    _require(isinstance(part, dict) and set(part) == fields, "category")
-    _require(isinstance(part["values"], list), "category values")
-    _require(isinstance(part["ordered"], bool), "category order")
-    values = []
-    for value in part["values"]:
-        if isinstance(value, dict):
-            _require(value in ({"float": "inf"}, {"float": "-inf"}), "category value")
-            value = float(value["float"])
-        known = isinstance(value, bool | int | float | str) and value == value
-        _require(known, "category value")
-        values.append(plain(value))
-    _require(len({(type(v) is bool, v) for v in values}) == len(values), "category set")
-    codes = part["codes"]
-    if codes is not None:
-        whole = isinstance(codes, list) and all(type(code) is int for code in codes)
-        _require(whole and len(codes) == len(values), "category codes")
-        steps = [b - a for a, b in itertools.pairwise([0, *codes])]
-        _require(all(step in (0, 1) for step in steps), "category codes")
-        codes = tuple(codes)
-    return Categories(tuple(values), part["ordered"], codes)
-
-
-def _require(condition: bool, what: str) -> None:
-    if not condition:
-        raise ValueError(
-            f"The {what} of a table encoder is not valid; the file is damaged."
-        )

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab import _core
+from boostlab.parallel import n_threads
+
 Array = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
@@ -26,10 +29,9 @@ def hash_rows(columns: Iterable[NDArray[Any]], n_rows: int, seed: int) -> Words:
     """
     code = np.full(n_rows, seed, dtype=np.uint64)
     for values in columns:
-        # Adding zero makes +0 of -0, which are equal but have different bits.
-        column = values.astype(np.float64) + 0.0
-        column[np.isnan(column)] = np.nan
-        code = mix(code ^ column.view(np.uint64))
+        if values.dtype not in (np.float32, np.float64):
+            values = values.astype(np.float64)
+        _core.hash_rows(values[:, None], code, n_threads())
     return code
 
 

@@ -23,6 +23,7 @@ MAX_CATEGORIES = 254
 """Most categories of a feature that keep a bin each."""
 KIND_NAMES = ("booleans", "numbers", "strings")
 
+Array = NDArray[np.float64]
 Key = tuple[int, Any]
 Level = bool | int | float | str
 
@@ -136,11 +137,15 @@ class Categories:
     codes : tuple of int, optional
         Code of each value, not descending; by default its position. Categories that
         are too rare to be told apart share a code.
+    statistics : tuple of float, optional
+        Target statistic of each value, not descending, in place of a code; a value
+        that is not known has the statistic 0, that of the mean target.
     """
 
     values: tuple[Level, ...]
     ordered: bool = False
     codes: tuple[int, ...] | None = None
+    statistics: tuple[float, ...] | None = None
 
     @classmethod
     def count(
@@ -246,11 +251,24 @@ class Categories:
             shared[code].append(value)
         return tuple(map(tuple, shared))
 
+    def with_statistics(self, statistics: Array, occurs: NDArray[Any]) -> Categories:
+        """Return the categories that occur, in the order of their statistics."""
+        kept = np.flatnonzero(occurs)
+        kept = kept[np.argsort(statistics[kept], kind="stable")]
+        return Categories(
+            tuple(self.values[i] for i in kept),
+            statistics=tuple(statistics[kept].tolist()),
+        )
+
     def encode(
         self, column: Dictionary, label: str, handle_unknown: str
     ) -> NDArray[np.float64]:
-        """Return the code of each row's category; NaN where missing or unknown."""
-        codes = range(len(self.values)) if self.codes is None else self.codes
+        """Return the number of each row's category; NaN where missing.
+
+        An unknown category is missing, or has the statistic 0.
+        """
+        codes = self.codes or self.statistics or range(len(self.values))
+        otherwise = np.nan if self.statistics is None else 0.0
         code_of = {
             key(value): float(code)
             for code, value in zip(codes, self.values, strict=True)
@@ -266,7 +284,7 @@ class Categories:
                     "handle_unknown='missing'."
                 )
         # One more code, for the rows whose position is -1.
-        codes = [code_of.get(v, np.nan) if v else np.nan for v in levels]
+        codes = [code_of.get(v, otherwise) if v else np.nan for v in levels]
         return np.array([*codes, np.nan])[column.codes]
 
     def _check_kinds(self, levels: list[Key | None], label: str) -> None:
@@ -291,9 +309,18 @@ def _scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     means = sums[:, 1:] / (sums[:, :1] + SMOOTHING)
     if means.shape[1] > 1:
-        direction = np.linalg.eigh((means * sums[:, :1]).T @ means)[1][:, -1]
-        means = means @ (direction * np.sign(direction[np.argmax(np.abs(direction))]))
+        means = means @ direction_of_means(sums)
     scores = means.reshape(len(sums))
     # Means that are equal but for rounding are equal: then the first comes first.
     unit = np.max(np.abs(scores)) * 1e-12
     return np.rint(scores / unit) if unit > 0 else scores
+
+
+def direction_of_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit vector along which smoothed group means differ most, shape (T,).
+
+    `sums` has the weight of each group, and its weighted sums of T centred targets.
+    """
+    means = sums[:, 1:] / (sums[:, :1] + SMOOTHING)
+    direction = np.linalg.eigh((means * sums[:, :1]).T @ means)[1][:, -1]
+    return direction * np.sign(direction[np.argmax(np.abs(direction))])

@@ -22,7 +22,7 @@ from boostlab.callbacks.scikit_learn import (
     ScikitLearnCallbacks,
     with_callbacks,
 )
-from boostlab.data.frames import TableEncoder, recode
+from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
 from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
@@ -221,16 +221,36 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
                 "X_val and y_val belong together; give both, or neither of X_val, "
                 "y_val and sample_weight_val."
             )
-        rows, held_out = self._rows(given, "", reset), None
-        stops_early = self.early_stopping
+        split_seed, seed = (int(number) for number in rng.integers(2**63, size=2))
+        encoder = TableEncoder(owner=type(self).__name__)
+        data = self._parts(given, val, encoder, reset, (split_seed, seed))
+        if not reset and encoder.to_parts() != self.encoder_.to_parts():
+            # Other rows than those that the encoder has learnt from.
+            data = self._parts(given, val, self.encoder_, reset, (split_seed, seed))
+        if reset:
+            self.encoder_ = encoder
+            _copy_features(encoder, self)
+        return data
+
+    def _parts(
+        self,
+        given: Given,
+        val: Given,
+        encoder: TableEncoder,
+        reset: bool,
+        seeds: tuple[int, int],
+    ) -> _Data:
+        """Return training and held-out rows, encoded by what `encoder` is or learns."""
+        learns = not encoder.is_fitted
+        rows, held_out = self._rows(given, "", encoder, reset), None
+        has_val, stops_early = val.X is not None, self.early_stopping
         if stops_early == "auto":
             stops_early = has_val or (
                 len(rows.y) > AUTO_STOPPING_ABOVE and rows.can_be_parted
             )
-        split_seed, seed = (int(number) for number in rng.integers(2**63, size=2))
         if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)
-            aside = hold_out(rows, fraction, split_seed, hasattr(self, "classes_"))
+            aside = hold_out(rows, fraction, seeds[0], hasattr(self, "classes_"))
             rows, held_out = rows.take(~aside), rows.take(aside)
         factors = self._target_factors(rows)
         if factors is not None:
@@ -238,19 +258,20 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
                 part and part.reweighted(factors[part.y.astype(np.intp)])
                 for part in (rows, held_out)
             )
-        if reset:  # only now is it known which rows may be learnt from
-            codes = self.encoder_.order_by_target(
+        if learns:  # only now is it known which rows may be learnt from
+            recoding = encoder.order_by_target(
                 rows.numeric,
                 rows.weight,
                 self._order_target(rows),
                 pool_rare=not splits_sets(self.learner),
+                seed=seeds[0],
             )
             rows, held_out = (
-                part and replace(part, numeric=recode(part.numeric, codes))
-                for part in (rows, held_out)
+                part and replace(part, numeric=recoding.apply(part.numeric, learnt))
+                for part, learnt in ((rows, True), (held_out, False))
             )
         if has_val:
-            held_out = self._rows(val, "_val", False)
+            held_out = self._rows(val, "_val", encoder, False)
             if factors is not None:
                 held_out = held_out.reweighted(factors[held_out.y.astype(np.intp)])
             if held_out.y.shape[1:] != rows.y.shape[1:]:
@@ -258,9 +279,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
                     f"y_val has {_n_targets(held_out.y)} targets, but y has "
                     f"{_n_targets(rows.y)}; give the same targets in the same order."
                 )
-        return _Data(rows, held_out, seed, bool(stops_early))
+        return _Data(rows, held_out, seeds[1], bool(stops_early))
 
-    def _rows(self, given: Given, suffix: str, reset: bool) -> Rows:
+    def _rows(
+        self, given: Given, suffix: str, encoder: TableEncoder, reset: bool
+    ) -> Rows:
         """Return encoded rows; those of weight 0 are gone before anything is learnt."""
         X, y = given.X, given.y
         if y is None:
@@ -272,12 +295,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         check_consistent_length(X, y)
         weight = check_weight(given.sample_weight, len(y), "sample_weight" + suffix)
         group = self._check_group(given.group, len(y), "group" + suffix)
-        if reset:
-            self.encoder_ = TableEncoder(owner=type(self).__name__)
-            numeric = self.encoder_.fit_transform(X, weight)
-            _copy_features(self.encoder_, self)
+        if encoder.is_fitted:
+            numeric = encoder.transform(X)
         else:
-            numeric = self.encoder_.transform(X)
+            numeric = encoder.fit_transform(X, weight)
         counts = weight > 0
         if not counts.all():
             numeric, y, weight = numeric[counts], y[counts], weight[counts]

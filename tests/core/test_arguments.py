@@ -93,6 +93,11 @@ def _gather():
     return {"X": np.zeros((60, 3)), "rows": np.arange(51, 60), "out": np.zeros((3, 9))}
 
 
+def _hash_rows():
+    codes = np.zeros(60, np.uint64)
+    return {"X": np.zeros((60, 3)), "codes": codes, "n_threads": 2}
+
+
 def _summarize():
     return {
         "column": np.zeros(60), "mass": np.ones(60, np.int64),
@@ -123,6 +128,7 @@ BUILDERS = {
     "grow": _grow, "apply_bins": _apply_bins, "bin": _bin, "forest": _forest,
     "predict": _predict, "apply": _apply, "distinct": _distinct,
     "gather": _gather, "summarize": _summarize,
+    "hash_rows": _hash_rows,
     "add_cells": _add_cells, "derivatives": _derivatives, "loss_sum": _loss_sum,
 }  # fmt: skip
 OPTIONAL = {
@@ -135,14 +141,15 @@ OUTPUTS = {
     "apply_bins": "ids", "bin": "columns tiles", "forest": "", "predict": "raw",
     "apply": "ids", "distinct": "values counts", "add_cells": "raw",
     "gather": "out", "summarize": "values sums",
+    "hash_rows": "codes",
     "derivatives": "gradient hessian", "loss_sum": "",
 }  # fmt: skip
 STRIDED = {
     ("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "X"), ("gather", "X"),
-    ("summarize", "column"),
+    ("summarize", "column"), ("hash_rows", "X"),
 }  # fmt: skip
 REAL = STRIDED  # float32 or float64
-ANY_LENGTH = STRIDED - {("summarize", "column")} | {
+ANY_LENGTH = STRIDED - {("summarize", "column"), ("hash_rows", "X")} | {
     ("distinct", "X"), ("add_cells", "values"), ("grow", "rows"),
     ("apply_bins", "columns"), ("apply_bins", "subsets"), ("forest", "subsets"),
 }  # fmt: skip
@@ -244,6 +251,7 @@ def _cases():
         "distinct": "X values counts",
         "gather": "X rows out",
         "summarize": "column mass values sums",
+        "hash_rows": "X codes",
         "add_cells": "raw ids values",
         "derivatives": "y raw weight gradient hessian",
         "loss_sum": "y raw weight",

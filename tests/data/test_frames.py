@@ -12,7 +12,6 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from boostlab.data import TableEncoder
-from boostlab.data.frames import recode
 from boostlab.registry import class_named
 
 pd = pytest.importorskip("pandas")
@@ -306,7 +305,7 @@ def test_a_category_that_only_held_out_rows_have_is_unknown():
     codes = encoder.order_by_target(
         numeric[:3], np.ones(3), np.array([[2.0], [1.0], [1.0]])
     )
-    np.testing.assert_array_equal(recode(numeric, codes)[:, 0], [1, 0, 0, NAN])
+    np.testing.assert_array_equal(codes.apply(numeric)[:, 0], [1, 0, 0, NAN])
     np.testing.assert_array_equal(encoder.transform(X)[:, 0], [1, 0, 0, NAN])
 
 
