@@ -114,7 +114,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         X : array-like or data frame of shape (n_samples, n_features)
             Training rows: an array, or a frame of pandas, polars or pyarrow, with
             strings, categories and missing values as they are. Strings and categories
-            are encoded by value; a value not seen in training counts as missing.
+            are encoded by value; `handle_unknown` says what other values mean.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets: numbers for regression, labels of any type for classification.
             Only regression takes several targets.
@@ -222,8 +222,12 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
                 "y_val and sample_weight_val."
             )
         split_seed, seed = (int(number) for number in rng.integers(2**63, size=2))
-        encoder = TableEncoder(owner=type(self).__name__)
+        encoder = TableEncoder(
+            handle_unknown=self.handle_unknown, owner=type(self).__name__
+        )
         data = self._parts(given, val, encoder, reset, (split_seed, seed))
+        if not reset:
+            self.encoder_.handle_unknown = self.handle_unknown
         if not reset and encoder.to_parts() != self.encoder_.to_parts():
             # Other rows than those that the encoder has learnt from.
             data = self._parts(given, val, self.encoder_, reset, (split_seed, seed))

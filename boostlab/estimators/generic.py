@@ -143,6 +143,10 @@ class BoostingRegressor(_FromPieces, Regression):
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
+    handle_unknown : {"missing", "error"}, default="missing"
+        What a category means that training has not seen: that the value is missing,
+        or an error. In a feature of more than 254 categories it is as good as the
+        mean in place of missing.
     n_jobs : int or None, default=None
         Number of threads; None or -1 for all cores. The model does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -219,6 +223,7 @@ class BoostingRegressor(_FromPieces, Regression):
         keep_all_rounds: bool = False,
         warm_start: bool = False,
         callbacks: Sequence[Monitor] | None = None,
+        handle_unknown: str = "missing",
         n_jobs: int | None = None,
         random_state: int | RandomState | Generator | None = None,
         verbose: int = 0,
@@ -241,6 +246,7 @@ class BoostingRegressor(_FromPieces, Regression):
         self.keep_all_rounds = keep_all_rounds
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -311,6 +317,10 @@ class BoostingClassifier(_FromPieces, Classification):
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
+    handle_unknown : {"missing", "error"}, default="missing"
+        What a category means that training has not seen: that the value is missing,
+        or an error. In a feature of more than 254 categories it is as good as the
+        mean in place of missing.
     n_jobs : int or None, default=None
         Number of threads; None or -1 for all cores. The model does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -387,6 +397,7 @@ class BoostingClassifier(_FromPieces, Classification):
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
         callbacks: Sequence[Monitor] | None = None,
+        handle_unknown: str = "missing",
         n_jobs: int | None = None,
         random_state: int | RandomState | Generator | None = None,
         verbose: int = 0,
@@ -410,6 +421,7 @@ class BoostingClassifier(_FromPieces, Classification):
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

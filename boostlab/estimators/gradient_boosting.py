@@ -129,6 +129,10 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
+    handle_unknown : {"missing", "error"}, default="missing"
+        What a category means that training has not seen: that the value is missing,
+        or an error. In a feature of more than 254 categories it is as good as the
+        mean in place of missing.
     n_jobs : int or None, default=None
         Number of threads; None or -1 for all cores. The model does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -222,6 +226,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         keep_all_rounds: bool = False,
         warm_start: bool = False,
         callbacks: Sequence[Monitor] | None = None,
+        handle_unknown: str = "missing",
         n_jobs: int | None = None,
         random_state: int | RandomState | Generator | None = None,
         verbose: int = 0,
@@ -260,6 +265,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.keep_all_rounds = keep_all_rounds
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -386,6 +392,10 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
+    handle_unknown : {"missing", "error"}, default="missing"
+        What a category means that training has not seen: that the value is missing,
+        or an error. In a feature of more than 254 categories it is as good as the
+        mean in place of missing.
     n_jobs : int or None, default=None
         Number of threads; None or -1 for all cores. The model does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -480,6 +490,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
         callbacks: Sequence[Monitor] | None = None,
+        handle_unknown: str = "missing",
         n_jobs: int | None = None,
         random_state: int | RandomState | Generator | None = None,
         verbose: int = 0,
@@ -518,6 +529,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

@@ -229,6 +229,7 @@ COMMON: dict[str, Domain] = {
     "callbacks": Instance(
         _is_monitors, "None or a list of monitors such as boostlab.callbacks.Checkpoint"
     ),
+    "handle_unknown": Choice(("missing", "error")),
     "n_jobs": Instance(_is_n_jobs, "a number of threads, -1 or None for all cores"),
     "random_state": Instance(
         _is_random_state,

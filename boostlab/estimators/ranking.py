@@ -351,6 +351,10 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
+    handle_unknown : {"missing", "error"}, default="missing"
+        What a category means that training has not seen: that the value is missing,
+        or an error. In a feature of more than 254 categories it is as good as the
+        mean in place of missing.
     n_jobs : int or None, default=None
         Number of threads; None or -1 for all cores. The model does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -444,6 +448,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         keep_all_rounds: bool = False,
         warm_start: bool = False,
         callbacks: Sequence[Monitor] | None = None,
+        handle_unknown: str = "missing",
         n_jobs: int | None = None,
         random_state: int | RandomState | Generator | None = None,
         verbose: int = 0,
@@ -480,6 +485,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.keep_all_rounds = keep_all_rounds
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

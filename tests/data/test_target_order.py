@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
+from boostlab import (
+    BoostingClassifier,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+)
 from boostlab.data import Bins
 from boostlab.data.frames import TableEncoder
 from boostlab.data.levels import RARE, SMOOTHING, Categories
@@ -196,3 +200,34 @@ def test_sets_of_categories_can_be_separated_at_once():
     X = pd.DataFrame({"name": names[drawn]})
     model = GradientBoostingClassifier(n_estimators=1, max_leaf_nodes=2).fit(X, y)
     assert model.score(X, y) == 1.0
+
+
+@pytest.mark.parametrize(
+    "cls", [GradientBoostingClassifier, GradientBoostingRegressor, BoostingClassifier]
+)
+def test_unknown_categories_are_missing_or_an_error(cls):
+    X = pd.DataFrame({"c": [*"ab", None] * 40, "x": np.arange(120.0)})
+    y = np.tile([0, 1, 1], 40)
+    new = pd.DataFrame({"c": ["z", "a"], "x": [3.0, 4.0]})
+    missing = new.assign(c=[None, "a"])
+    model = cls(n_estimators=5, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict(new), model.predict(missing))
+    strict = cls(n_estimators=5, handle_unknown="error", random_state=0).fit(X, y)
+    np.testing.assert_array_equal(strict.predict(missing), model.predict(missing))
+    for call in (
+        lambda: strict.predict(new),
+        lambda: strict.fit(X, y, X_val=new, y_val=[0, 1]),
+    ):
+        with pytest.raises(ValueError, match="category 'z', which was not seen"):
+            call()
+
+
+def test_handle_unknown_can_change_in_a_warm_start():
+    X = pd.DataFrame({"c": list("ab") * 60})
+    y = np.tile([0.0, 1.0], 60)
+    new = pd.DataFrame({"c": ["z"]})
+    model = GradientBoostingRegressor(n_estimators=2, warm_start=True).fit(X, y)
+    model.predict(new)
+    model.set_params(n_estimators=3, handle_unknown="error").fit(X, y)
+    with pytest.raises(ValueError, match="category 'z'"):
+        model.predict(new)

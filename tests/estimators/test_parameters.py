@@ -98,6 +98,7 @@ BAD = {
     "keep_all_rounds": [1, "no"],
     "warm_start": [0],
     "callbacks": [EarlyStopping(), [3], "progress"],
+    "handle_unknown": ["ignore", None],
     "n_jobs": [0, 1.5, "all"],
     "random_state": [-1, 1.5, "seed"],
     "verbose": [-1, None],
