@@ -60,8 +60,9 @@ class TreeInspection:
         -------
         ndarray of shape (n_samples, n_features + 1)
             The last entry is the expected value: what is predicted when nothing is
-            known. Rows sum to the raw prediction. For K outputs of shape
-            (n_samples, K, n_features + 1).
+            known. Rows sum to the raw prediction, and where this only differs from
+            the prediction by units of the targets, to the prediction. For K outputs
+            of shape (n_samples, K, n_features + 1).
 
         Raises
         ------
@@ -79,4 +80,8 @@ class TreeInspection:
         others = None if background is None else self._table(background)
         with threads(self.n_jobs):
             shares = tree_contributions(self.ensemble_, table, others)
+        link = getattr(getattr(self, "objective_", None), "link", None)
+        units = getattr(link, "factors", None)
+        if units is not None:
+            shares = shares * units[:, None]
         return shares[:, 0] if shares.shape[1] == 1 else shares

@@ -122,6 +122,12 @@ class TargetsLink:
         ]
         return np.column_stack(raw)
 
+    @property
+    def factors(self) -> Array | None:
+        """What raw predictions are multiplied by, if nothing else is done to them."""
+        plain = all(isinstance(link, IdentityLink) for link in self.links)
+        return np.array(self.units) if plain and self.units is not None else None
+
     def _of(self, k: int) -> Link:
         return self.links[0 if len(self.links) == 1 else k]
 

@@ -16,8 +16,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from boostlab import BoostingRegressor, GradientBoostingRegressor, load
 from boostlab.callbacks import Checkpoint
 from boostlab.learners import External
+from boostlab.learners.tree import Tree
 from boostlab.objectives import CustomObjective, Huber, MultiOutput, Poisson
-from boostlab.persistence import model_hash
+from boostlab.persistence import model_hash, to_xgboost_json
 from boostlab.steps import LineSearch
 
 LOG_COSH = CustomObjective(
@@ -70,11 +71,42 @@ def test_separate_trees_are_those_of_single_fits(rows, loss):
     assert model.score(X, y) == pytest.approx(r2_score(y, model.predict(X)))
 
 
+def test_a_shared_tree_sees_all_targets_whatever_their_units(rows):
+    X, y = rows
+    learner = Tree(multi_strategy="shared")
+    small, large = (
+        BoostingRegressor(learner=learner, n_estimators=50, random_state=0).fit(
+            X, given
+        )
+        for given in (y, y * [1.0, 1e-6, 1e3])
+    )
+    np.testing.assert_allclose(
+        small.predict(X) * [1.0, 1e-6, 1e3], large.predict(X), rtol=1e-3
+    )
+    assert len(small.ensemble_.rounds[0].hypothesis.trees) == 1
+    assert r2_score(y, small.predict(X), multioutput="raw_values").min() > 0.7
+
+
+def test_shared_trees_are_as_good_on_held_out_rows(rows):
+    X, y = rows
+    scores = {
+        strategy: BoostingRegressor(
+            learner=Tree(multi_strategy=strategy, max_leaf_nodes=6), n_estimators=60
+        )
+        .fit(X[::2], y[::2])
+        .score(X[1::2], y[1::2])
+        for strategy in ("separate", "shared")
+    }
+    assert scores["shared"] > scores["separate"] - 0.02
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "absolute_error"])
-def test_weight_two_is_the_row_twice(rows, loss):
+@pytest.mark.parametrize("strategy", ["separate", "shared"])
+def test_weight_two_is_the_row_twice(rows, loss, strategy):
     X, y = rows
     copies = np.random.default_rng(1).integers(0, 3, len(X))
-    model = BoostingRegressor(loss, n_estimators=10, random_state=0)
+    learner = Tree(multi_strategy=strategy)
+    model = BoostingRegressor(loss, learner=learner, n_estimators=10, random_state=0)
     weighted = model.fit(X, y, sample_weight=copies).predict(X)
     repeated = model.fit(np.repeat(X, copies, 0), np.repeat(y, copies, 0)).predict(X)
     np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
@@ -218,8 +250,10 @@ def test_domains_are_those_of_each_target(rows):
 def test_a_constant_target_stays_constant(rows):
     X, y = rows
     y = np.column_stack([y[:, 0], np.full(len(y), 7.0)])
-    model = BoostingRegressor(n_estimators=5).fit(X, y)
-    np.testing.assert_array_equal(model.predict(X)[:, 1], 7.0)
+    for strategy in ("separate", "shared"):
+        model = GradientBoostingRegressor(multi_strategy=strategy, n_estimators=5)
+        predicted = model.fit(X, y).predict(X)
+        np.testing.assert_array_equal(predicted[:, 1], 7.0)
 
 
 def test_categories_are_ordered_by_all_targets_alike():
@@ -275,3 +309,25 @@ def test_a_loss_for_each_target(rows):
     with pytest.raises(ValueError, match="is a list of 3, but y has 2 targets"):
         GradientBoostingRegressor(loss).fit(X, y[:, :2])
     assert loss.units is None
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson"])
+def test_contributions_are_in_the_units_of_the_targets(rows, loss):
+    X, y = rows
+    model = GradientBoostingRegressor(**params(loss, n_estimators=5)).fit(X, y)
+    total = model.predict_contributions(X[:20]).sum(axis=2)
+    if loss == "poisson":
+        total = np.exp(total)
+    np.testing.assert_allclose(total, model.predict(X[:20]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+def test_exported_to_xgboost(rows, tmp_path, loss):
+    xgboost = pytest.importorskip("xgboost")
+    X, y = rows
+    X = X.astype(np.float32)
+    model = GradientBoostingRegressor(**params(loss, n_estimators=5)).fit(X, y)
+    to_xgboost_json(model, tmp_path / "model.json")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    theirs = booster.predict(xgboost.DMatrix(X))
+    np.testing.assert_allclose(theirs, model.predict(X), rtol=1e-4)

@@ -64,8 +64,9 @@ class SumOfTrees:
 
     @property
     def link(self) -> Link:
-        """The link; the identity for a bare ensemble."""
-        return IdentityLink() if self.objective is None else self.objective.link
+        """The link; the identity for a bare ensemble, or where it only has units."""
+        plain = self.objective is None or _units(self.objective) is not None
+        return IdentityLink() if plain else self.objective.link
 
     @property
     def n_outputs(self) -> int:
@@ -110,9 +111,12 @@ def sum_of_trees(model: Any, what: str) -> SumOfTrees:
     ensemble = model if bare else model.ensemble_
     _check_trees(ensemble, what)
     names = getattr(model, "feature_names_in_", None)
+    units = None if bare else _units(model.objective_)
+    if units is None:
+        units = np.ones(len(ensemble.baseline))
     return SumOfTrees(
-        baseline=ensemble.baseline.astype(np.float64),
-        rounds=[_round(done) for done in ensemble.rounds],
+        baseline=ensemble.baseline * units,
+        rounds=[_round(done, units) for done in ensemble.rounds],
         n_features=ensemble.rounds[0].hypothesis.n_features
         if bare and ensemble.rounds
         else getattr(model, "n_features_in_", 1),
@@ -138,8 +142,13 @@ def _check_trees(ensemble: Ensemble, what: str) -> None:
         )
 
 
-def _round(done: Any) -> list[OutputTree]:
-    """Return the trees of a round, one an output."""
+def _units(objective: Any) -> NDArray[np.float64] | None:
+    """Return the units of several targets, where they are all that the link does."""
+    return getattr(objective.link, "factors", None)
+
+
+def _round(done: Any, units: NDArray[np.float64]) -> list[OutputTree]:
+    """Return the trees of a round, one an output, with values in those units."""
     trees = done.hypothesis.trees
     values = scaled_cells(done.hypothesis.cell_values, done.size)
     columns = [
@@ -148,7 +157,7 @@ def _round(done: Any) -> list[OutputTree]:
         for column in value.T
     ]
     return [
-        OutputTree(output, tree, np.ascontiguousarray(column, dtype=np.float64))
+        OutputTree(output, tree, np.multiply(column, units[output], dtype=np.float64))
         for output, (tree, column) in enumerate(columns)
     ]
 
