@@ -204,6 +204,8 @@ typedef struct {
     double path_smoothing;     /* weight that a node's value lends its children's; 0 */
     const int8_t *monotone;    /* (n_features, n_outputs) signs; NULL for none */
     int32_t random_splits;     /* try one random threshold a feature and node; 0 */
+    int32_t oblivious;         /* one split for all nodes of a level; 0. max_depth and
+                                  max_leaves bound the levels, min_gain their sums */
 } bl_params;
 
 /* What a tree must fit: derivatives of n_outputs outputs, output-major. */

@@ -23,8 +23,8 @@ static void new_node(bl_grower *s, bl_tree *tree, bl_node_state node)
         tree->subset[id] = -1;
 }
 
-static void split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *borders,
-                       const int64_t *offsets)
+void bl_split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *borders,
+                   const int64_t *offsets)
 {
     bl_node_state *node = s->nodes + id;
     int32_t f = node->feature, bin = node->split.bin;
@@ -108,6 +108,8 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
         bl_give_all_sets(s);
     if (s->rules)
         bl_rule_root(s);
+    if (s->params->oblivious)
+        return bl_grow_levels(s, tree, borders, offsets);
     if (s->params->max_leaves > 1 && bl_searchable(s, root_id)) {
         s->nodes[0].cells = bl_take_cells(s);
         if (s->failed)
@@ -119,7 +121,7 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
         int32_t id = bl_pop(s), left = (int32_t)s->n_nodes;
         if (s->n_nodes + 2 > tree->capacity)
             return BL_FULL;
-        split_node(s, tree, id, borders, offsets);
+        bl_split_node(s, tree, id, borders, offsets);
         if (++n_leaves < s->params->max_leaves)
             search_children(s, id, left);
         if (s->failed)

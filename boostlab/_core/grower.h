@@ -38,6 +38,7 @@ typedef struct {
     int64_t *left_totals;          /* likewise: what its split leaves on the left */
     double *rules;                 /* values and bounds of nodes, or NULL; see rules.c */
     uint64_t *sets;                /* that hold all features of a node's path */
+    double *level_gains;           /* of every split, summed over a level */
     int32_t *heap;
     int64_t n_heap, n_nodes, n_subsets;
     uint8_t *drawn;                /* features drawn for two nodes */
@@ -89,6 +90,10 @@ void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child);
 
 /* Search one or two nodes that have histograms, and queue those that can be split. */
 void bl_search(bl_grower *s, const int32_t *ids, int count);
+int bl_scan_threads(const bl_grower *s, int64_t n_features);
+
+/* Keep what the split of a node leaves on its left; it needs the histogram. */
+void bl_write_left_total(bl_grower *s, int32_t id);
 int bl_searchable(const bl_grower *s, int32_t id);
 double bl_node_weight(const bl_grower *s, int32_t id);
 
@@ -103,6 +108,20 @@ void bl_draw_features(bl_grower *s, int32_t id, uint8_t *drawn);
 /* The sets of interacting features of the root, and of the children of a node. */
 void bl_give_all_sets(bl_grower *s);
 void bl_give_sets(bl_grower *s, int32_t id, int32_t left);
+
+/* ---- grow.c ------------------------------------------------------------------- */
+
+/* Partition a node by its split, and make its children. */
+void bl_split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *borders,
+                   const int64_t *offsets);
+
+/* ---- oblivious.c -------------------------------------------------------------- */
+
+int64_t bl_level_numbers(const bl_grower *s);    /* gains that a level is chosen by */
+
+/* Grow from the root, level by level. */
+int bl_grow_levels(bl_grower *s, bl_tree *tree, const double *borders,
+                   const int64_t *offsets);
 
 /* ---- partition.c -------------------------------------------------------------- */
 

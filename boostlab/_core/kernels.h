@@ -3,6 +3,8 @@
 #define BOOSTLAB_KERNELS_H
 
 #include "boostlab_core.h"
+
+#include <string.h>
 #include "layout.h"
 #include "shap.h"
 
@@ -102,6 +104,17 @@ typedef struct {
     uint8_t is_subset;         /* of categories; then bin is 0 */
     uint64_t subset[4];        /* bit c: category c goes left */
 } bl_split;
+
+/* A gain cut to 23 bits of mantissa. Gains that are equal but for rounding compare as
+ * equal, and the tie rule decides, not the noise of fixed point. */
+static inline double bl_coarse(double gain)
+{
+    int64_t bits;
+    memcpy(&bits, &gain, 8);
+    bits &= ~(((int64_t)1 << 29) - 1);
+    memcpy(&gain, &bits, 8);
+    return gain;
+}
 
 /* What the children of one node are valued by, beside bl_params; one number a lane. */
 typedef struct {
@@ -225,6 +238,12 @@ struct bl_kernels {
     /* The same for a feature of categories. */
     void (*best_subset)(const int64_t *cells, int32_t n_bins, const bl_format *format,
                         const bl_params *params, const int64_t *total, bl_split *best);
+
+    /* Add the gains of all its splits: after each of 256 bins, missing values right,
+     * then the same with them left; 0 where a split is not allowed. */
+    void (*add_ruled)(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                      const bl_params *params, const bl_rule *rule,
+                      const int64_t *total, double *sums);
 
     /* Leaf of n <= BL_WALK_ROWS rows of x, row-major, after `depth` steps from the
      * root; subsets NULL where no node splits categories. */

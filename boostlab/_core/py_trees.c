@@ -152,15 +152,17 @@ static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
         return 1;
     if (!PyTuple_Check(a->rules))
         return fail("rules must be a tuple or None");
-    if (!PyArg_ParseTuple(a->rules, "ddddiOOii:rules", &p->min_gain, &p->l1,
+    if (!PyArg_ParseTuple(a->rules, "ddddiOOiii:rules", &p->min_gain, &p->l1,
                           &p->max_delta_step, &p->path_smoothing, &p->random_splits,
                           &a->monotone, &a->interactions, &p->n_tree_features,
-                          &p->n_level_features))
+                          &p->n_level_features, &p->oblivious))
         return 0;
     if (!(p->min_gain >= 0) || !(p->l1 >= 0) || !(p->path_smoothing >= 0)
         || !(p->max_delta_step > 0) || isinf(p->l1) || isinf(p->path_smoothing))
         return fail("min_gain, l1 and path_smoothing must be at least 0, max_delta_step "
                     "greater");
+    if (p->oblivious && p->random_splits)
+        return fail("an oblivious tree draws no random splits");
     if (p->n_tree_features < 1 || p->n_level_features < 1)
         return fail("n_tree_features and n_level_features start at 1");
     if (a->interactions != Py_None) {

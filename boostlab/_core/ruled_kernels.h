@@ -218,3 +218,18 @@ static void bl_best_ruled(const int64_t *cells, int32_t n_bins, const bl_format 
             left >= bl_weight_lane((uint64_t)total[lanes], format) - left;
     }
 }
+
+/* Add the gains that a node allows to the sums of its level, missing values right, then
+ * left. Without missing rows the two are the same. */
+static void bl_add_ruled(const int64_t *cells, int32_t n_bins, const bl_format *format,
+                         const bl_params *params, const bl_rule *rule,
+                         const int64_t *total, double *sums)
+{
+    double gains[2][BL_MAX_BINS + 1];
+    if (n_bins < 1)
+        return;
+    bl_ruled_sides(cells, n_bins, format, params, rule, total, gains);
+    for (int side = 0; side < 2; side++, sums += BL_MAX_BINS + 1)
+        for (int32_t b = 0; b < n_bins; b++)
+            sums[b] += gains[side][b] > 0 ? gains[side][b] : 0.0;
+}

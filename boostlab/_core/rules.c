@@ -10,7 +10,7 @@ enum { VALUE, PARENT, LOWER, UPPER, N_ROWS };    /* of a node, one number a lane
 int bl_has_rules(const bl_params *params)
 {
     return params->l1 > 0 || !isinf(params->max_delta_step) || params->path_smoothing > 0
-        || params->monotone || params->random_splits;
+        || params->monotone || params->random_splits || params->oblivious;
 }
 
 int64_t bl_rule_numbers(const bl_grower *s)

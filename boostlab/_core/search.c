@@ -8,6 +8,11 @@ typedef struct {
     const int32_t *ids;            /* one or two nodes */
 } scan_job;
 
+int bl_scan_threads(const bl_grower *s, int64_t n_features)
+{
+    return n_features < PARALLEL_SCAN ? 1 : s->n_threads;
+}
+
 static void scan_task(void *context, int64_t task, int thread)
 {
     scan_job *job = context;
@@ -72,8 +77,7 @@ int32_t bl_pop(bl_grower *s)
     return top;
 }
 
-/* Keep what the split of a node leaves on its left. */
-static void write_left_total(bl_grower *s, int32_t id)
+void bl_write_left_total(bl_grower *s, int32_t id)
 {
     const bl_node_state *node = s->nodes + id;
     const int64_t *cells =
@@ -97,7 +101,7 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
     for (int c = 0; c < count; c++)
         bl_draw_features(s, ids[c], s->drawn + c * f);
     bl_parallel_for(scan_task, &job, count * f,
-                    count * f < PARALLEL_SCAN ? 1 : s->n_threads);
+                    bl_scan_threads(s, count * f));
     for (int c = 0; c < count; c++) {
         bl_node_state *node = s->nodes + ids[c];
         node->feature = -1;
@@ -112,7 +116,7 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
         if (node->split.gain < s->params->min_gain)
             node->feature = -1;
         if (node->feature >= 0) {
-            write_left_total(s, ids[c]);
+            bl_write_left_total(s, ids[c]);
             push(s, ids[c]);
         }
         if (node->feature < 0 || bl_cells_in_use(s) > s->max_cells)

@@ -22,17 +22,6 @@ static inline bl_real bl_to_real(int64_t g, uint64_t hw, const bl_format *format
     return real;
 }
 
-/* A gain cut to 23 bits of mantissa. Gains that are equal but for rounding compare as
- * equal, and the tie rule decides, not the noise of fixed point. */
-static inline double bl_coarse(double gain)
-{
-    int64_t bits;
-    memcpy(&bits, &gain, 8);
-    bits &= ~(((int64_t)1 << 29) - 1);
-    memcpy(&gain, &bits, 8);
-    return gain;
-}
-
 /* Gains of splitting after each of n bins, given the sums on the left; -1 where the
  * split is not allowed. */
 static inline __attribute__((always_inline)) void bl_gains(

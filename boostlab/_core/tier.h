@@ -34,7 +34,7 @@
         .encode32 = bl_encode32, .encode64 = bl_encode64, .decide = bl_decide,        \
         .add_exits = bl_add_exits,                                                    \
         .rank_against = bl_rank_against, .rank_losses = bl_rank_losses,               \
-        .best_ruled = bl_best_ruled,                                                  \
+        .best_ruled = bl_best_ruled, .add_ruled = bl_add_ruled,                       \
         .shap_down = bl_shap_down, .shap_up = bl_shap_up,                             \
     }
 

@@ -83,6 +83,8 @@ static size_t lay_out(bl_grower *s, int64_t capacity, char *block)
     s->rules = reserve(block, &used, capacity * bl_rule_numbers(s), sizeof *s->rules);
     s->sets = reserve(block, &used, capacity * s->params->interaction_words,
                       sizeof *s->sets);
+    s->level_gains =
+        reserve(block, &used, bl_level_numbers(s), sizeof *s->level_gains);
     s->heap = reserve(block, &used, capacity, sizeof *s->heap);
     s->sums = reserve(block, &used, n_sums, sizeof *s->sums);
     s->cursors = reserve(block, &used, (capacity + 1) / 2 * s->n_threads, sizeof(int64_t));

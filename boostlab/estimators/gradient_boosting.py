@@ -65,8 +65,10 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         replacement (but see `sampling`).
     max_features : float, default=1.0
         Share of the features that each node chooses from, in (0, 1].
-    growth : {"leaf", "depth"}, default="leaf"
-        Split the best leaf first, or level by level.
+    growth : {"leaf", "depth", "oblivious"}, default="leaf"
+        Split the best leaf first, or level by level; or by one split for each level, as
+        CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
+        None, and `max_leaf_nodes` must be left at 31 or None.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, a tree for each, or one tree whose leaves hold a value
         for each: several times faster a round, and less fitted by it.
@@ -324,8 +326,10 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         replacement (but see `sampling`).
     max_features : float, default=1.0
         Share of the features that each node chooses from, in (0, 1].
-    growth : {"leaf", "depth"}, default="leaf"
-        Split the best leaf first, or level by level.
+    growth : {"leaf", "depth", "oblivious"}, default="leaf"
+        Split the best leaf first, or level by level; or by one split for each level, as
+        CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
+        None, and `max_leaf_nodes` must be left at 31 or None.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, a tree for each, or one tree whose leaves hold a value
         for each: several times faster a round, and less fitted by it.

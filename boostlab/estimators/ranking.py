@@ -290,8 +290,10 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         replacement (but see `sampling`).
     max_features : float, default=1.0
         Share of the features that each node chooses from, in (0, 1].
-    growth : {"leaf", "depth"}, default="leaf"
-        Split the best leaf first, or level by level.
+    growth : {"leaf", "depth", "oblivious"}, default="leaf"
+        Split the best leaf first, or level by level; or by one split for each level, as
+        CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
+        None, and `max_leaf_nodes` must be left at 31 or None.
     categorical_smoothing : float, default=10.0
         Added to the sum of hessians by which the categories of a node are sorted, at
         least 0; more keeps rare categories together.

@@ -66,7 +66,7 @@ TREE_DOMAINS: dict[str, Domain] = {
     "max_bins": Number(at_least=2, at_most=255, integer=True),
     "subsample": Number(above=0, at_most=1),
     "max_features": Number(above=0, at_most=1),
-    "growth": Choice(("leaf", "depth")),
+    "growth": Choice(("leaf", "depth", "oblivious")),
     "categorical_smoothing": Number(at_least=0),
     "categorical_l2": Number(at_least=0),
     "l1_regularization": Number(at_least=0),
@@ -143,7 +143,9 @@ class TreeBoosting:
         if self.learner is None:
             described = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
             tree = Tree(**described)
-            return tree.set_params(monotonic_cst=self._signs_by_output())
+            tree.set_params(monotonic_cst=self._signs_by_output())
+            tree.validate()
+            return tree
         return learner_piece(self.learner)
 
     def _signs_by_output(self) -> Any:

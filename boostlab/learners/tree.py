@@ -32,6 +32,10 @@ Array = NDArray[np.float64]
 MOST_OUTPUTS = 16
 """Outputs that one tree of the core can have."""
 
+DEFAULT_LEAVES = 31
+MOST_LEVELS = 16
+"""Of an oblivious tree."""
+
 SMALL_TABLE = 1000
 """Total weight below which ``min_samples_leaf="auto"`` is 5, not 20."""
 
@@ -78,8 +82,13 @@ class Tree(Piece):
         Most bins of a feature, 2 to 255; missing values have one of their own.
     max_features : float, default=1.0
         Share of the level's features drawn afresh for every node, in (0, 1].
-    growth : {"leaf", "depth"}, default="leaf"
-        Split the best leaf first, or level by level.
+    growth : {"leaf", "depth", "oblivious"}, default="leaf"
+        Split the best leaf first, or level by level; or by one split for each level,
+        the one of the greatest gain in total, as CatBoost does. Such a tree has
+        ``2 ** max_depth`` leaves, `max_depth` being 6 if None and at most 16;
+        `max_leaf_nodes` must be left at 31 or None. `min_samples_leaf` and the like say
+        where a split may gain: nodes in which it may not are split all the same, and a
+        leaf without rows has the value of its parent.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, one tree for each, or one tree for all.
     sketch_size : int, default=8
@@ -124,7 +133,7 @@ class Tree(Piece):
     -----
     With l1, a greatest step, smoothing, signs or random splits, a side of a split has
     the value v that these leave, and scores ``-(2 G v + (H + l2) v**2 + 2 l1 |v|)``;
-    categories are then split by thresholds of their codes.
+    categories are then split by thresholds of their codes, as in oblivious growth.
     """
 
     accepts = frozenset({"derivatives"})
@@ -132,7 +141,7 @@ class Tree(Piece):
 
     def __init__(
         self,
-        max_leaf_nodes: int | None = 31,
+        max_leaf_nodes: int | None = DEFAULT_LEAVES,
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
         min_hessian: float = 1e-3,
@@ -196,8 +205,12 @@ class Tree(Piece):
         check_number("max_bins", self.max_bins, at_least=2, at_most=255, integer=True)
         for name in ("max_features", "max_features_tree", "max_features_level"):
             check_number(name, getattr(self, name), above=0, at_most=1)
-        if self.growth not in ("leaf", "depth"):
-            raise ValueError(f"growth is {self.growth!r}; give 'leaf' or 'depth'.")
+        if self.growth not in ("leaf", "depth", "oblivious"):
+            raise ValueError(
+                f"growth is {self.growth!r}; give 'leaf', 'depth' or 'oblivious'."
+            )
+        if self.growth == "oblivious":
+            self._check_oblivious()
         if self.multi_strategy not in ("separate", "shared"):
             raise ValueError(
                 f"multi_strategy is {self.multi_strategy!r}; give 'separate' or "
@@ -220,6 +233,24 @@ class Tree(Piece):
             )
         if self.splitter not in ("best", "random"):
             raise ValueError(f"splitter is {self.splitter!r}; give 'best' or 'random'.")
+
+    def _check_oblivious(self) -> None:
+        """Refuse what a tree of one split a level cannot honour."""
+        if self.max_leaf_nodes not in (None, DEFAULT_LEAVES):
+            raise ValueError(
+                f"max_leaf_nodes={self.max_leaf_nodes} has no part in oblivious "
+                "growth, whose trees have 2 ** max_depth leaves; set max_depth instead."
+            )
+        if self.max_depth is not None and self.max_depth > MOST_LEVELS:
+            raise ValueError(
+                f"max_depth={self.max_depth} is too deep for oblivious growth; give at "
+                f"most {MOST_LEVELS}."
+            )
+        if self.splitter == "random":
+            raise ValueError(
+                "splitter='random' draws a threshold for every node, and oblivious "
+                "growth has one for every level; leave it at 'best'."
+            )
 
     def constrains_values(self) -> list[str]:
         """Return the parameters that promise something of the values of leaves.
@@ -320,7 +351,7 @@ class Tree(Piece):
         max_leaves = self._most_leaves(target, total_weight, float(min_weight))
         return max_leaves, (
             max_leaves,
-            -1 if self.max_depth is None else self.max_depth,
+            self._most_levels(),
             float(min_weight),
             self.min_hessian,
             self.l2_regularization,
@@ -343,6 +374,7 @@ class Tree(Piece):
             None if signs is None else signs.ravel(),
             sets,
             *self._n_drawn(target)[:2],
+            self.growth == "oblivious",
         )
 
     def _n_drawn(self, target: Target) -> tuple[int, int, int]:
@@ -353,8 +385,16 @@ class Tree(Piece):
         of_level = max(1, int(self.max_features_level * of_tree))
         return of_tree, of_level, max(1, int(self.max_features * of_level))
 
+    def _most_levels(self) -> int:
+        """Return the greatest depth, -1 for no limit."""
+        if self.max_depth is not None:
+            return self.max_depth
+        return 6 if self.growth == "oblivious" else -1
+
     def _most_leaves(self, target: Target, weight: float, min_weight: float) -> int:
         """Return how many leaves the tree can have at most."""
+        if self.growth == "oblivious":
+            return int(2 ** self._most_levels())
         n_rows = len(target.weight) if target.rows is None else len(target.rows)
         bounds = [n_rows]
         if self.max_leaf_nodes is not None:

@@ -300,6 +300,7 @@ SCALARS = {
     "max_delta_step": [0.0, -1.0, NAN, "3", None],
     "path_smoothing": [-1.0, NAN, INF, "3", None],
     "random_splits": ["yes", None],
+    "oblivious": ["yes", None],
     "monotone": [np.zeros(2, np.int8), np.zeros(3), 1],
     "interactions": [np.zeros((2, 1), np.uint64), np.zeros((3, 1)), 1],
     "n_tree_features": [0, -1, 2**31, 1.5, None],

@@ -78,6 +78,8 @@ def grow_arguments(
     params = problem.params
     if capacity is None:
         capacity = 2 * min(params.max_leaves, len(problem.sample)) - 1
+        if params.oblivious:
+            capacity = 2 * params.max_leaves - 1
     out = blank_tree(capacity, problem.n_outputs)
     f, n = problem.columns.shape
     return {
@@ -129,6 +131,7 @@ RULES = (
     "interactions",
     "n_tree_features",
     "n_level_features",
+    "oblivious",
 )
 
 

@@ -43,6 +43,7 @@ class Params:
     max_delta_step: float = math.inf
     path_smoothing: float = 0.0
     random_splits: bool = False
+    oblivious: bool = False
     monotone: np.ndarray | None = None  # (n_features, n_outputs) int8
     interactions: tuple[frozenset[int], ...] | None = None
     n_tree_features: int = NO_LIMIT
@@ -56,6 +57,7 @@ class Params:
             or math.isfinite(self.max_delta_step)
             or self.path_smoothing > 0
             or self.random_splits
+            or self.oblivious
             or self.monotone is not None
         )
 
@@ -470,33 +472,53 @@ def _next_leaf(nodes: list[Node], params: Params) -> int:
     return min(splittable, key=lambda i: (-nodes[i].split[0], i))
 
 
-def grow_by(problem: Problem, search) -> Tree:
-    """Split leaves until none can be; `search(ids, nodes)` fills in their splits."""
+def split_node(problem: Problem, nodes: list[Node], i: int) -> list[int]:
+    """Make the children of a node that has a split; returns their ids."""
+    node = nodes[i]
+    node.gain, node.feature, node.bin, node.missing_left, node.subset = node.split
+    last = int(problem.n_bins[node.feature]) - 1
+    border = int(problem.offsets[node.feature]) + node.bin
+    node.threshold = float(problem.borders[border]) if node.bin < last else math.inf
+    if node.subset is not None:
+        node.threshold = 0.0
+    node.left = len(nodes)
+    column = problem.columns[node.feature]
+    cut = (node.bin, node.missing_left, node.subset)
+    left = goes_left(column[node.rows], *cut)
+    all_left = goes_left(column[node.members], *cut)
+    for side, all_side in ((left, all_left), (~left, ~all_left)):
+        child = Node(node.depth + 1, node.rows[side], node.members[all_side])
+        child.path = node.path | {node.feature}
+        nodes.append(child)
+    node.rows = node.members = None
+    return [node.left, node.left + 1]
+
+
+def grow_by(problem: Problem, search, search_level) -> Tree:
+    """Split leaves until none can be; `search(ids, nodes)` fills in their splits.
+
+    An oblivious tree asks ``search_level(ids, nodes)`` to do so for a whole level, once
+    `search` has valued its nodes; it returns whether the level has a split.
+    """
     params = problem.params
-    root = Node(0, problem.sample, np.arange(problem.columns.shape[1]))
-    nodes = [root]
+    nodes = [Node(0, problem.sample, np.arange(problem.columns.shape[1]))]
     search([0], nodes)
+    if params.oblivious:
+        level = [0]
+        while (
+            nodes[level[0]].depth < params.max_depth
+            and 2 * len(level) <= params.max_leaves
+            and search_level(level, nodes)
+        ):
+            level = [split_node(problem, nodes, i) for i in level]
+            for pair in level:
+                search(pair, nodes)
+            level = [i for pair in level for i in pair]
+        return _finish(problem, nodes)
     n_leaves = 1
     while n_leaves < params.max_leaves and (i := _next_leaf(nodes, params)) >= 0:
-        node = nodes[i]
-        node.gain, node.feature, node.bin, node.missing_left, node.subset = node.split
-        last = int(problem.n_bins[node.feature]) - 1
-        border = int(problem.offsets[node.feature]) + node.bin
-        node.threshold = float(problem.borders[border]) if node.bin < last else math.inf
-        if node.subset is not None:
-            node.threshold = 0.0
-        node.left = len(nodes)
-        column = problem.columns[node.feature]
-        cut = (node.bin, node.missing_left, node.subset)
-        left = goes_left(column[node.rows], *cut)
-        all_left = goes_left(column[node.members], *cut)
-        for side, all_side in ((left, all_left), (~left, ~all_left)):
-            child = Node(node.depth + 1, node.rows[side], node.members[all_side])
-            child.path = node.path | {node.feature}
-            nodes.append(child)
-        node.rows = node.members = None
         n_leaves += 1
-        search([node.left, node.left + 1], nodes)
+        search(split_node(problem, nodes, i), nodes)
     return _finish(problem, nodes)
 
 
@@ -582,17 +604,16 @@ def grow(problem: Problem) -> Tree:
     unit = np.array([1 / form.g_scale, 1 / form.h_scale, 1 / form.w_scale])
     unit = unit[:, None, None, None, None, None]
 
-    def search(ids: list[int], nodes: list[Node]) -> None:
-        ids = list(ids)
+    def value(ids: list[int], nodes: list[Node]) -> None:
         for i in ids:
             w = int(q[2, 0, nodes[i].rows].sum())
             nodes[i].weight = float(w) / form.w_scale
             words = q[:2, :, nodes[i].rows].sum(axis=-1)
             nodes[i].sums = words * np.array([[1 / form.g_scale], [1 / form.h_scale]])
         give_rules(problem, nodes, ids)
-        ids = [i for i in ids if searchable(nodes[i], problem.params)]
-        if not ids:
-            return
+
+    def histograms(ids: list[int], nodes: list[Node]) -> np.ndarray:
+        """Sums of the integers (3, K, nodes, features, bins + 1)."""
         n_outputs = problem.n_outputs
         sums = np.zeros((3, n_outputs, len(ids), n_features * n_cells), np.int64)
         for k, i in enumerate(ids):
@@ -601,16 +622,31 @@ def grow(problem: Problem) -> Tree:
             for lane, output in np.ndindex(3, n_outputs):
                 words = np.broadcast_to(q[lane, output, rows], (n_features, len(rows)))
                 np.add.at(sums[lane, output, k], where, words.ravel())
-        sums = sums.reshape(3, n_outputs, len(ids), n_features, n_cells)
+        return sums.reshape(3, n_outputs, len(ids), n_features, n_cells)
+
+    def search(ids: list[int], nodes: list[Node]) -> None:
+        value(ids, nodes)
+        ids = [i for i in ids if searchable(nodes[i], problem.params)]
+        if not ids or problem.params.oblivious:
+            return
         usable = np.zeros((len(ids), n_features), bool)
         for k, i in enumerate(ids):
             usable[k, drawn_features(problem, i, nodes[i])] = True
         rules = [nodes[i].rule for i in ids]
-        scan = _scan(problem, sums, usable, unit, rules, ids)
+        scan = _scan(problem, histograms(ids, nodes), usable, unit, rules, ids)
         for i, split in zip(ids, scan, strict=True):
             nodes[i].split = split
 
-    return grow_by(problem, search)
+    def search_level(ids: list[int], nodes: list[Node]) -> bool:
+        usable = np.zeros((len(ids), n_features), bool)
+        usable[:, drawn_features(problem, ids[0], nodes[ids[0]])] = True
+        rules = [nodes[i].rule for i in ids]
+        splits = _scan_level(problem, histograms(ids, nodes), usable, unit, rules, ids)
+        for i, split in zip(ids, splits, strict=False):
+            nodes[i].split = split
+        return bool(splits)
+
+    return grow_by(problem, search, search_level)
 
 
 def fold_outputs(terms: np.ndarray) -> np.ndarray:
@@ -692,7 +728,7 @@ def _random_candidates(
     return allowed
 
 
-def _scan(
+def _gains(
     problem: Problem,
     sums: np.ndarray,
     usable: np.ndarray,
@@ -700,7 +736,7 @@ def _scan(
     rules: list[Rule | None],
     ids: list[int],
 ):
-    """Best split of each node from histograms (3, K, nodes, features, bins + 1).
+    """Gains of all splits from histograms (3, K, nodes, features, bins + 1).
 
     The last two axes of every array here are the bin and the side of missing values
     (0 right, 1 left), so that the first maximum is the one the tie rule asks for.
@@ -733,9 +769,15 @@ def _scan(
     if params.random_splits:
         valid &= _random_candidates(problem, sums[2, 0], ids)
     gain = coarse(gain)
-    valid &= (gain > 0) & (gain >= params.min_gain)
-    gain = np.where(valid, gain, -np.inf)
-    sets = problem.categorical is not None and not params.has_rules
+    valid &= gain > 0
+    return np.where(valid, gain, -np.inf), left[2, 0], right[2, 0], any_missing
+
+
+def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit, *others):
+    """Best split of each node; the arguments are those of `_gains`."""
+    gain, left, right, any_missing = _gains(problem, sums, usable, unit, *others)
+    gain = np.where(gain >= problem.params.min_gain, gain, -np.inf)
+    sets = problem.categorical is not None and not problem.params.has_rules
     if sets:
         gain[:, problem.categorical.astype(bool)] = -np.inf
     flat = gain.reshape(len(gain), -1)
@@ -750,11 +792,31 @@ def _scan(
         if flat.shape[1] and flat[k, at] > -np.inf:
             j, b, to_left = (int(x) for x in np.unravel_index(at, gain.shape[1:]))
             if not any_missing[k, j].any():
-                to_left = left[2, 0, k, j, b, 0] >= right[2, 0, k, j, b, 0]
+                to_left = left[k, j, b, 0] >= right[k, j, b, 0]
             if best is None or (flat[k, at], -j) > (best[0], -best[1]):
                 best = (float(flat[k, at]), j, b, bool(to_left), None)
         splits.append(best)
     return splits
+
+
+def _scan_level(problem: Problem, *scanned):
+    """The split of a level, with the gain of each node; empty if there is none."""
+    gain, left, right, any_missing = _gains(problem, *scanned)
+    one_side = ~any_missing[..., 0]
+    gain[..., 1] = np.where(one_side, gain[..., 0], gain[..., 1])
+    gain = np.where(gain > 0, gain, 0.0)
+    total = np.zeros(gain.shape[1:])
+    for own in gain:
+        total = total + own
+    total = coarse(total)
+    if not total.size or not total.max() > 0 or total.max() < problem.params.min_gain:
+        return []
+    j, b, side = np.unravel_index(int(total.argmax()), total.shape)
+    to_left = bool(side)
+    if not any_missing[:, j].any():
+        to_left = bool(left[:, j, b, 0].sum() >= right[:, j, b, 0].sum())
+    own = gain[:, j, b, int(to_left)].tolist()
+    return [(g, int(j), int(b), to_left, None) for g in own]
 
 
 # Sets of categories

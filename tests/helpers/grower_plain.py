@@ -116,30 +116,65 @@ def grow_plain(problem: Problem) -> Tree:
             return [pick] if pick >= 0 else []
         return list(range(n_bins if missing else n_bins - 1))
 
+    def gain_at(node: Node, j: int, b: int, missing_left: bool) -> tuple[float, bool]:
+        """Gain of a split, NaN where not allowed; whether the left weighs more."""
+        column, sides = problem.columns[j], ([], [])
+        for r in node.rows.tolist():
+            m = column[r] == MISSING
+            left = missing_left if m else column[r] <= b
+            sides[not left].append(r)
+        left, right = total(sides[0]), total(sides[1])
+        if not (allowed(left) and allowed(right)):
+            return math.nan, left[2] >= right[2]
+        sign = 0
+        if params.monotone is not None and b < problem.n_bins[j] - 1:
+            sign = int(params.monotone[j, 0])
+        return float(coarse(gain_of(node, left, right, sign))), left[2] >= right[2]
+
     def best_split(i: int, node: Node) -> tuple | None:
         best, rows = None, node.rows.tolist()
         for j in drawn_features(problem, i, node):
             column, n_bins = problem.columns[j], int(problem.n_bins[j])
             has_missing = any(column[r] == MISSING for r in rows)
-            sign = 0 if params.monotone is None else int(params.monotone[j, 0])
             for b in candidates(i, j, rows, has_missing):
                 for missing_left in (False, True):
                     if missing_left and (not has_missing or b == n_bins - 1):
                         continue
-                    sides = [], []
-                    for r in rows:
-                        m = column[r] == MISSING
-                        left = missing_left if m else column[r] <= b
-                        sides[not left].append(r)
-                    left, right = total(sides[0]), total(sides[1])
-                    if not (allowed(left) and allowed(right)):
-                        continue
-                    gain = gain_of(node, left, right, sign if b < n_bins - 1 else 0)
-                    gain = float(coarse(gain))
+                    gain, heavier = gain_at(node, j, b, missing_left)
                     if gain > (best[0] if best else 0.0) and gain >= params.min_gain:
-                        to_left = missing_left if has_missing else left[2] >= right[2]
-                        best = gain, j, b, to_left, None
+                        best = (
+                            gain,
+                            j,
+                            b,
+                            missing_left if has_missing else heavier,
+                            None,
+                        )
         return best
+
+    def search_level(ids: list[int], nodes: list[Node]) -> bool:
+        best, chosen = 0.0, None
+        for j in drawn_features(problem, ids[0], nodes[ids[0]]):
+            for b in range(int(problem.n_bins[j])):
+                for missing_left in (False, True):
+                    if missing_left and b == problem.n_bins[j] - 1:
+                        continue
+                    gains = [gain_at(nodes[i], j, b, missing_left)[0] for i in ids]
+                    summed = 0.0
+                    for gain in gains:
+                        summed += gain if gain > 0 else 0.0
+                    if (summed := float(coarse(summed))) > best:
+                        best, chosen = summed, (j, b, missing_left)
+        if chosen is None or best < params.min_gain:
+            return False
+        j, b, missing_left = chosen
+        rows = [r for i in ids for r in nodes[i].rows.tolist()]
+        if not any(problem.columns[j][r] == MISSING for r in rows):
+            left = total([r for r in rows if problem.columns[j][r] <= b])[2]
+            missing_left = left >= total(rows)[2] - left
+        for i in ids:
+            gain, _ = gain_at(nodes[i], j, b, missing_left)
+            nodes[i].split = gain if gain > 0 else 0.0, j, b, missing_left, None
+        return True
 
     def search(ids: list[int], nodes: list[Node]) -> None:
         for i in ids:
@@ -151,7 +186,7 @@ def grow_plain(problem: Problem) -> Tree:
             )
         give_rules(problem, nodes, ids)
         for i in ids:
-            if searchable(nodes[i], params):
+            if searchable(nodes[i], params) and not params.oblivious:
                 nodes[i].split = best_split(i, nodes[i])
 
-    return grow_by(problem, search)
+    return grow_by(problem, search, search_level)

@@ -183,13 +183,15 @@ def with_rules(
 ) -> oracle.Params:
     """The same growth parameters with some rules."""
     signs = rng.integers(-1, 2, (f, n_outputs)).astype(np.int8)
+    kind = str(rng.choice(["best", "best", "best", "random", "oblivious"]))
     return oracle.replace(
         params,
         min_gain=float(rng.choice([0.0, 0.0, 0.1, 2.0])),
         l1=float(rng.choice([0.0, 0.0, 0.3, 2.0])),
         max_delta_step=float(rng.choice([np.inf, np.inf, 0.05, 0.7])),
         path_smoothing=float(rng.choice([0.0, 0.0, 0.5, 20.0])),
-        random_splits=bool(rng.random() < 0.2),
+        random_splits=kind == "random",
+        oblivious=kind == "oblivious",
         monotone=signs if rng.random() < 0.5 else None,
         interactions=random_sets(f, rng) if rng.random() < 0.3 else None,
         n_tree_features=int(rng.integers(1, f + 1)) if rng.random() < 0.2 else f,

@@ -348,3 +348,62 @@ def test_sets_are_cloned_and_saved(noisy, sets, tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     data, arrays = Tree(interaction_cst=sets).to_parts()
     assert len(Tree.from_parts(data, arrays).interaction_cst) == len(sets)
+
+
+# Oblivious trees
+
+
+def test_oblivious_tree_by_hand():
+    """The split of x1 gains in both halves of x0, and is taken in both."""
+    X = np.array([[0.0, 0], [0, 0], [0, 1], [0, 1], [1, 0], [1, 0], [1, 1], [1, 1]])
+    y = np.array([0.0, 0, 2, 2, 10, 10, 13, 13])
+    tree, values = grow(X, -y, growth="oblivious", max_depth=2, l2_regularization=0.0)
+    assert tree.feature.tolist() == [0, 1, 1, -1, -1, -1, -1]
+    np.testing.assert_allclose(values, y)
+    # 2 (n_l n_r / n) per unit of squared difference of means
+    np.testing.assert_allclose(tree.gain[:3], [2 * 10.5**2, 4.0, 9.0])
+
+
+def test_a_leaf_without_rows_has_its_parents_value():
+    X = np.array([[0.0, 0], [0, 0], [0, 1], [0, 1], [1, 0], [1, 0]])
+    y = np.array([0.0, 0, 2, 2, 10, 10])
+    tree, values = grow(X, -y, growth="oblivious", max_depth=2, l2_regularization=0.0)
+    assert tree.feature.tolist() == [0, 1, 1, -1, -1, -1, -1]
+    np.testing.assert_allclose(values, y)
+    assert tree.weight[-1] == 0
+    assert tree.value[-1, 0] == 10
+
+
+@pytest.mark.parametrize("monotone", [None, SIGNS])
+@pytest.mark.parametrize("depth", [None, 3])
+def test_each_level_has_one_split(noisy, depth, monotone):
+    X, y, _ = noisy
+    model = GradientBoostingRegressor(
+        n_estimators=30, growth="oblivious", max_depth=depth, monotonic_cst=monotone,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    for tree in trees_of(model):
+        n_levels = int(np.log2(tree.n_nodes + 1))
+        assert tree.n_nodes == 2**n_levels - 1
+        for level in range(n_levels):
+            nodes = slice(2**level - 1, 2 ** (level + 1) - 1)
+            for name in ("feature", "threshold", "missing_left"):
+                assert len(set(getattr(tree, name)[nodes].tolist())) == 1
+    assert n_levels == (7 if depth is None else 4)
+    assert model.score(X, y) > 0.4
+    if monotone:
+        assert_monotone(model.predict, monotone)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_leaf_nodes": 8}, "max_leaf_nodes=8"),
+        ({"max_depth": 17}, "at most 16"),
+        ({"splitter": "random"}, "every level"),
+    ],
+)
+def test_what_oblivious_trees_cannot_honour_is_refused(noisy, options, words):
+    X, y, _ = noisy
+    with pytest.raises(ValueError, match=words):
+        GradientBoostingRegressor(growth="oblivious", **options).fit(X, y)
