@@ -7,7 +7,8 @@
 
 enum {
     BL_MAX_THREADS = 256,
-    BL_TASK_ROWS = 8192            /* rows of one gathered, cache-sized piece */
+    BL_TASK_ROWS = 8192,           /* rows of one gathered, cache-sized piece */
+    BL_PARALLEL_UPDATES = 60000    /* (row, feature) updates worth waking threads for */
 };
 
 typedef struct {

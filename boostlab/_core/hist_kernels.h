@@ -5,14 +5,6 @@
  */
 #include <string.h>
 
-#if defined(__GNUC__)
-#define BL_ALWAYS_INLINE static inline __attribute__((always_inline))
-#define BL_PREFETCH(address) __builtin_prefetch(address)
-#else
-#define BL_ALWAYS_INLINE static inline
-#define BL_PREFETCH(address) ((void)(address))
-#endif
-
 enum { BL_PREFETCH_ROWS = 24 };
 
 /* The words of one row and cell, added as vectors of as many as `width` allows. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PARALLEL_UPDATES = 60000 };    /* (row, feature) updates worth waking threads for */
+enum { PREFETCH_ROWS = 32 };
 
 typedef struct {
     bl_grower *s;
@@ -39,8 +39,11 @@ static const int64_t *gather_words(const bl_grower *s, const int32_t *rows, int6
     if (rows[n - 1] - rows[0] == n - 1)
         return s->words + (int64_t)rows[0] * width;
     if (width == 1)
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n; i++) {
+            if (i + PREFETCH_ROWS < n)
+                BL_PREFETCH(s->words + rows[i + PREFETCH_ROWS]);
             words[i] = s->words[rows[i]];
+        }
     else
         for (int64_t i = 0; i < n; i++)
             memcpy(words + i * width, s->words + (int64_t)rows[i] * width,
@@ -133,7 +136,7 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
 {
     int64_t n = node->end - node->begin, f = s->bins->n_features;
     histogram_job job = {.s = s, .begin = node->begin, .end = node->end, .cells = cells};
-    int threads = n * f * s->format.lanes < PARALLEL_UPDATES ? 1 : s->n_threads;
+    int threads = n * f * s->format.lanes < BL_PARALLEL_UPDATES ? 1 : s->n_threads;
     if (n == 0) {                  /* only where tiles and columns disagree */
         clear_cells(s, cells);
         return;

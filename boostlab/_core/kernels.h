@@ -4,6 +4,14 @@
 
 #include "boostlab_core.h"
 
+#if defined(__GNUC__)
+#define BL_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define BL_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define BL_ALWAYS_INLINE static inline
+#define BL_PREFETCH(address) ((void)(address))
+#endif
+
 #include <string.h>
 #include "layout.h"
 #include "shap.h"
@@ -89,6 +97,12 @@ static inline uint64_t bl_hash(uint64_t seed, uint64_t row, uint64_t lane)
 static inline int bl_in_subset(const uint64_t *subset, unsigned code)
 {
     return (int)(subset[code >> 6] >> (code & 63) & 1);
+}
+
+/* The seed under which row i has the bits that row first + i has under `seed`. */
+static inline uint64_t bl_hash_from(uint64_t seed, int64_t first)
+{
+    return seed + 0x9E3779B97F4A7C15u * 2 * (uint64_t)first;
 }
 
 /* The seed of one output's dither. */

@@ -25,16 +25,11 @@ static inline int64_t bl_floor(double x)
     return bl_nearest(x) - (nearest > x);
 }
 
-static inline double bl_uniform(uint64_t hash)
-{
-    return (double)(int64_t)(hash >> 11) * 0x1p-53;
-}
-
-static inline int64_t bl_quantum(double scaled, int dither, uint64_t seed, int64_t row,
-                                 uint64_t lane)
+/* `bits` are 32 random ones. */
+static inline int64_t bl_quantum(double scaled, int dither, uint64_t bits)
 {
     if (dither)
-        return bl_floor(scaled + bl_uniform(bl_hash(seed, (uint64_t)row, lane)));
+        return bl_floor(scaled + (double)(int64_t)bits * 0x1p-32);
     return bl_nearest(scaled);
 }
 
@@ -51,10 +46,11 @@ static inline __attribute__((always_inline)) void bl_quantize_of(
     const int w_bits = format->w_bits;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = rows ? rows[first + i] : first + i;
-        int64_t g = bl_quantum(gradient[row] * g_scale, dither_g, seed, row, 0);
+        uint64_t hash = dither_g || dither_h ? bl_hash(seed, (uint64_t)row, 0) : 0;
+        int64_t g = bl_quantum(gradient[row] * g_scale, dither_g, hash >> 32);
         int64_t h = 0, w = 1;
         if (hessian)
-            h = bl_quantum(hessian[row] * h_scale, dither_h, seed, row, 1);
+            h = bl_quantum(hessian[row] * h_scale, dither_h, hash & 0xFFFFFFFFu);
         if (weight) {
             w = bl_nearest(weight[row] * w_scale);
             w = w < 1 ? 1 : w;

@@ -100,8 +100,13 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
     scan_job job = {s, ids};
     for (int c = 0; c < count; c++)
         bl_draw_features(s, ids[c], s->drawn + c * f);
+    int64_t n_rows = 0;
+    for (int c = 0; c < count; c++)
+        n_rows += s->nodes[ids[c]].end - s->nodes[ids[c]].begin;
+    /* After big nodes the other threads are still awake, and cost nothing. */
+    int awake = n_rows * f * s->format.lanes >= BL_PARALLEL_UPDATES;
     bl_parallel_for(scan_task, &job, count * f,
-                    bl_scan_threads(s, count * f));
+                    awake ? s->n_threads : bl_scan_threads(s, count * f));
     for (int c = 0; c < count; c++) {
         bl_node_state *node = s->nodes + ids[c];
         node->feature = -1;

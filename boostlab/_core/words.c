@@ -139,6 +139,27 @@ static void add_block(const bl_grower *s, const int32_t *rows, int64_t n, int64_
     }
 }
 
+/* Narrow words of several outputs: each output's in one stretch, which is fast, and then
+ * side by side. */
+static void quantize_lanes(bl_grower *s, int64_t first, int64_t n, int64_t *stretch)
+{
+    const bl_target *target = s->target;
+    int64_t lanes = s->format.lanes;
+    for (int64_t k = 0; k < lanes; k++) {
+        int64_t *words = s->words + first * lanes + k;
+        if (k < target->n_outputs)
+            s->kernels->quantize(output_of(target->gradient, s, k) + first,
+                                 from(output_of(target->hessian, s, k), first),
+                                 from(target->weight, first), NULL, 0, n, &s->format,
+                                 bl_hash_from(bl_hash_output(s->params->seed, k), first),
+                                 1, stretch);
+        else
+            memset(stretch, 0, (size_t)n * sizeof *stretch);
+        for (int64_t i = 0; i < n; i++)
+            words[i * lanes] = stretch[i];
+    }
+}
+
 static void quantize_task(void *context, int64_t task, int thread)
 {
     bl_grower *s = context;
@@ -146,8 +167,11 @@ static void quantize_task(void *context, int64_t task, int thread)
     int64_t first = task * BL_TASK_ROWS, lanes = s->format.lanes;
     int64_t n = s->n - first < BL_TASK_ROWS ? s->n - first : BL_TASK_ROWS;
     int64_t *total = s->task_totals + task * s->cell_words;
-    (void)thread;
-    for (int64_t k = 0; k < lanes; k++)
+    int stretches = lanes > 1 && !s->format.wide && !target->rows;
+    for (int64_t at = 0; stretches && at < n; at += BL_SUM_BLOCK)
+        quantize_lanes(s, first + at, n - at < BL_SUM_BLOCK ? n - at : BL_SUM_BLOCK,
+                       bl_thread_words(s, thread));
+    for (int64_t k = 0; !stretches && k < lanes; k++)
         if (k < target->n_outputs)
             s->kernels->quantize(output_of(target->gradient, s, k),
                                  output_of(target->hessian, s, k), target->weight,

@@ -291,8 +291,9 @@ def quantise(problem: Problem) -> tuple[Format, np.ndarray]:
     ) -> np.ndarray:
         if not dither:
             return np.rint(x[sample] * scale)
-        bits = hash64_array(seed, sample, lane) >> np.uint64(11)
-        return np.floor(x[sample] * scale + bits * 2.0**-53)
+        bits = hash64_array(seed, sample, 0)
+        bits = bits & np.uint64(0xFFFFFFFF) if lane else bits >> np.uint64(32)
+        return np.floor(x[sample] * scale + bits * 2.0**-32)
 
     q[2, :, sample] = 1
     if problem.weight is not None:

@@ -37,7 +37,9 @@ def quantise_plain(problem: Problem) -> tuple[Format, dict[int, tuple[int, int, 
     def integer(x: float, scale: float, dither: bool, row: int, lane: int) -> int:
         if not dither:
             return round(x * scale)
-        return math.floor(x * scale + (hash64(seed, row, lane) >> 11) * 2.0**-53)
+        bits = hash64(seed, row, 0)
+        bits = bits & 0xFFFFFFFF if lane else bits >> 32
+        return math.floor(x * scale + bits * 2.0**-32)
 
     words = {}
     for row in problem.sample.tolist():
