@@ -26,6 +26,7 @@ from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
 from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
+from boostlab.estimators.origin import Origin, copy_features
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
 from boostlab.estimators.pieces import allows_missing, partitions, piece, splits_sets
 from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
@@ -143,30 +144,37 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, given: Given, val: Given) -> None:
         previous = self._previous()
+        origin = Origin.of(getattr(self, "init", None), self._task)
         if previous is None:
             for name in ("ensemble_", "objective_", "classes_", "all_rounds_"):
                 vars(self).pop(name, None)
+            self.n_init_ = 0
             rng = make_generator(self.random_state)
         else:
             rng = generator_from(self.generator_state_["start"])
         start = generator_state(rng)
-        data = self._prepare(given, val, rng, previous is None)
+        learns = previous is None and not origin.teach(self)
+        data = self._prepare(given, val, rng, learns)
         if self._is_constant():
             self._store(Ensemble(np.zeros(1), AddToPrediction()), {}, start, rng)
             return
         problem = self._problem(data)
         self.objective_ = self._objective_of(problem, previous is not None)
-        self._check_continues(previous, data)
+        boosting = self._make_boosting(self.objective_)
+        first = previous
+        if previous is None and (first := origin.rounds(self, boosting, data.rows.y)):
+            self.n_init_ = first.n_rounds
+        self._check_continues(first, data)
         outside = self._public_callbacks(given)
         monitors = FitMonitors(
             self, data.stops_early, self._watched_loss(data), previous, outside
         )
-        run = self._make_boosting(self.objective_).fit(
-            problem, self.n_estimators, rng, monitors.all, previous
-        )
+        n_rounds = self.n_init_ + self.n_estimators
+        run = boosting.fit(problem, n_rounds, rng, monitors.all, first)
         curves = monitors.curves()
-        if previous is not None:
-            curves = joined(self.history_, curves, previous.n_rounds)
+        if first is not None:
+            old = {} if previous is None else self.history_
+            curves = joined(old, curves, first.n_rounds)
         ensemble = run.ensemble if run.best is None else run.best
         self._store(ensemble, curves, start, run.state.rng)
         vars(self).pop("all_rounds_", None)
@@ -191,11 +199,13 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         """Return the rounds to go on from, or None for a fit from the start."""
         if not self.warm_start or not hasattr(self, "ensemble_"):
             return None
-        if self.n_estimators < self.n_iter_:
+        n_fitted = self.n_iter_ - self.n_init_
+        if self.n_estimators < n_fitted:
+            beside = f" (beside {self.n_init_} of init)" if self.n_init_ else ""
             raise ValueError(
                 f"n_estimators={self.n_estimators} must be larger or equal to "
-                f"n_iter_={self.n_iter_} when warm_start=True, which adds rounds and "
-                "removes none."
+                f"n_iter_={n_fitted}{beside} when warm_start=True, which adds rounds "
+                "and removes none."
             )
         return self.ensemble_
 
@@ -208,7 +218,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         if now != before:
             raise ValueError(
                 f"{type(self.objective_).__name__} has {now} outputs, but the rounds "
-                f"to go on from have {before}; fit anew with warm_start=False."
+                f"to go on from have {before}; fit anew with warm_start=False and "
+                "without init, or change the loss."
             )
 
     def _prepare(
@@ -233,7 +244,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             data = self._parts(given, val, self.encoder_, reset, (split_seed, seed))
         if reset:
             self.encoder_ = encoder
-            _copy_features(encoder, self)
+            copy_features(encoder, self)
         return data
 
     def _parts(
@@ -465,11 +476,3 @@ def _fitted(ensemble: Ensemble) -> dict[str, Any]:
         "n_iter_": ensemble.n_rounds,
         "baseline_prediction_": ensemble.baseline,
     }
-
-
-def _copy_features(encoder: TableEncoder, estimator: BaseBoosting) -> None:
-    """Give the estimator the number and names of the features."""
-    vars(estimator).pop("feature_names_in_", None)
-    estimator.n_features_in_ = encoder.n_features_in_
-    if hasattr(encoder, "feature_names_in_"):
-        estimator.feature_names_in_ = encoder.feature_names_in_

@@ -10,7 +10,7 @@ from numpy.random import Generator, RandomState
 
 from boostlab.directions.sampled import RowSampling
 from boostlab.estimators.classification import Classification
-from boostlab.estimators.parameters import Domain, Number, PieceOrName
+from boostlab.estimators.parameters import INIT, Domain, Number, PieceOrName
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
 from boostlab.estimators.tree_boosting import (
@@ -128,6 +128,15 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     warm_start : bool, default=False
         Whether ``fit`` goes on from the rounds that are there. With the same data the
         result is that of one longer fit.
+    init : estimator, Ensemble or None, default=None
+        Fitted model to start from; `n_estimators` counts the rounds added to it. One of
+        boostlab, XGBoost or LightGBM, or an ensemble, becomes the first rounds, and its
+        classes and its encoding of features stay; so the model predicts without it.
+        Any other estimator with scikit-learn's interface, fitted on numbers, gives the
+        prediction to start from and becomes part of the model as its first round. As a
+        clone of a fitted model is not fitted, wrap it in
+        :class:`sklearn.frozen.FrozenEstimator` for cross-validation. Model files do not
+        hold this parameter.
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
@@ -149,6 +158,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         Baseline and rounds; with early stopping those up to the best.
     n_iter_ : int
         Number of rounds of the model.
+    n_init_ : int
+        How many of them are from `init`.
     baseline_prediction_ : ndarray of shape (K,)
         Raw prediction before the first round.
     objective_ : Objective
@@ -185,6 +196,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
 
     _domains: ClassVar[dict[str, Domain]] = {
         **Regression._domains,
+        "init": INIT,
         **TREE_DOMAINS,
         **SEVERAL_OUTPUTS,
         "loss": PieceOrName(objective_names("regression"), OBJECTIVE_METHODS),
@@ -227,6 +239,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         tol: float = 1e-7,
         keep_all_rounds: bool = False,
         warm_start: bool = False,
+        init: Any = None,
         callbacks: Sequence[Monitor] | None = None,
         handle_unknown: str = "missing",
         n_jobs: int | None = None,
@@ -266,6 +279,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.tol = tol
         self.keep_all_rounds = keep_all_rounds
         self.warm_start = warm_start
+        self.init = init
         self.callbacks = callbacks
         self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs
@@ -393,6 +407,15 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     warm_start : bool, default=False
         Whether ``fit`` goes on from the rounds that are there. With the same data the
         result is that of one longer fit.
+    init : estimator, Ensemble or None, default=None
+        Fitted model to start from; `n_estimators` counts the rounds added to it. One of
+        boostlab, XGBoost or LightGBM, or an ensemble, becomes the first rounds, and its
+        classes and its encoding of features stay; so the model predicts without it.
+        Any other estimator with scikit-learn's interface, fitted on numbers, gives the
+        prediction to start from and becomes part of the model as its first round. As a
+        clone of a fitted model is not fitted, wrap it in
+        :class:`sklearn.frozen.FrozenEstimator` for cross-validation. Model files do not
+        hold this parameter.
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
@@ -414,6 +437,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         Baseline and rounds; with early stopping those up to the best.
     n_iter_ : int
         Number of rounds of the model.
+    n_init_ : int
+        How many of them are from `init`.
     baseline_prediction_ : ndarray of shape (K,)
         Raw prediction before the first round.
     objective_ : Objective
@@ -452,6 +477,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
 
     _domains: ClassVar[dict[str, Domain]] = {
         **Classification._domains,
+        "init": INIT,
         **TREE_DOMAINS,
         **SEVERAL_OUTPUTS,
         "loss": PieceOrName(objective_names("classification"), OBJECTIVE_METHODS),
@@ -493,6 +519,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         keep_all_rounds: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
+        init: Any = None,
         callbacks: Sequence[Monitor] | None = None,
         handle_unknown: str = "missing",
         n_jobs: int | None = None,
@@ -532,6 +559,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.keep_all_rounds = keep_all_rounds
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.init = init
         self.callbacks = callbacks
         self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs

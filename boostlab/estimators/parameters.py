@@ -11,6 +11,7 @@ import numpy as np
 
 from boostlab.checks import check_number
 from boostlab.pieces import Piece
+from boostlab.state import Ensemble
 
 RandomState = "int | None | np.random.RandomState | np.random.Generator"
 
@@ -242,6 +243,14 @@ COMMON: dict[str, Domain] = {
 CLASS_WEIGHT = Instance(
     lambda value: value is None or value == "balanced" or isinstance(value, Mapping),
     "None, 'balanced', or a dict with the weight of each class",
+)
+
+INIT = Instance(
+    lambda value: (
+        (value is None or isinstance(value, Ensemble) or hasattr(value, "predict"))
+        and not isinstance(value, type)
+    ),
+    "None, a fitted model, or an Ensemble",
 )
 
 

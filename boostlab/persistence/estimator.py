@@ -3,8 +3,8 @@
 What is stored of a fitted estimator: its constructor parameters; ``encoder_``,
 ``objective_`` and ``classes_`` where it has them; ``ensemble_``; and what
 ``warm_start`` and the score curves need: ``generator_state_``, ``history_``,
-``all_rounds_``. Not stored are ``callbacks`` and a ``random_state`` that is a
-generator object (both come back as None), and callbacks of scikit-learn.
+``all_rounds_``. Not stored are ``callbacks``, ``init`` and a ``random_state`` that is a
+generator object (all come back as None), and callbacks of scikit-learn.
 """
 
 from __future__ import annotations
@@ -78,8 +78,11 @@ def estimator_from_parts(data: Any, arrays: Arrays) -> Any:
     ValueError
         If anything is missing, malformed, unknown or inconsistent.
     """
+    if isinstance(data, dict):  # not in the first files
+        data = {"n_init": 0, **data}
     names = {"estimator", "params", "encoder", "objective", "classes", "ensemble"}
-    fields(data, names | {"all_rounds", "history", "generator_state"}, "model")
+    names |= {"all_rounds", "history", "generator_state", "n_init"}
+    fields(data, names, "model")
     cls = _class(data["estimator"])
     model = build(_from_params, cls, data["params"], role="set of parameters")
     build(_check_params, model, role="set of parameters")
@@ -110,6 +113,7 @@ def _fitted_to_parts(model: Any) -> tuple[dict[str, Any], Arrays]:
             parts[name] = to(getattr(model, f"{name}_"))
     data = {name: pair[0] for name, pair in parts.items()}
     data["generator_state"] = model.generator_state_
+    data["n_init"] = getattr(model, "n_init_", 0)
     return data, join({name: pair[1] for name, pair in parts.items()})
 
 
@@ -124,6 +128,7 @@ def _fitted_from_parts(data: Any, groups: dict[str, Arrays]) -> dict[str, Any]:
         "n_features_in_": encoder.n_features_in_,
         "ensemble_": ensemble,
         "n_iter_": ensemble.n_rounds,
+        "n_init_": _n_init(data["n_init"], ensemble.n_rounds),
         "baseline_prediction_": ensemble.baseline,
         "history_": _history(data["history"], part(groups, "history")),
         "generator_state_": _generator_state(data["generator_state"]),
@@ -154,6 +159,13 @@ def _history(names: Any, arrays: Arrays) -> Arrays:
     ):
         raise ValueError("the history part is not a set of curves")
     return {name: curve.copy() for name, curve in arrays.items()}
+
+
+def _n_init(number: Any, n_rounds: int) -> int:
+    """Return how many rounds are from another model."""
+    if type(number) is not int or not 0 <= number <= n_rounds:
+        raise ValueError(f"{number!r:.40} of its {n_rounds} rounds cannot be from init")
+    return number
 
 
 def _generator_state(state: Any) -> Any:
@@ -253,7 +265,7 @@ def _public(name: str) -> Any:
 
 def _param_to_data(value: Any, name: str) -> Any:
     """Return a parameter as JSON-able data; dicts as lists of pairs."""
-    if name == "callbacks" or isinstance(value, _GENERATORS):
+    if name in ("callbacks", "init") or isinstance(value, _GENERATORS):
         return None
     if isinstance(value, Piece):
         return {"piece": _piece_to_data(value, name)}

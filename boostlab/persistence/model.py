@@ -26,9 +26,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     The file is a zip of ``model.json`` and ``arrays.safetensors``, replaced all or
     nothing; equal models make equal bytes. It holds no code: pieces are named by
-    the names they are registered under (:mod:`boostlab.registry`). The parameter
-    ``callbacks``, and ``random_state`` if it is a generator object, are not stored and
-    come back as None.
+    the names they are registered under (:mod:`boostlab.registry`). The
+    parameters ``callbacks`` and ``init``, and ``random_state`` if it is a generator
+    object, are not stored and come back as None.
 
     Parameters
     ----------

@@ -88,6 +88,7 @@ def fitted_estimator(
         n_features_in_=encoder.n_features_in_,
         ensemble_=ensemble,
         n_iter_=ensemble.n_rounds,
+        n_init_=0,
         baseline_prediction_=ensemble.baseline,
         objective_=get_objective(loss, task, n_classes),
         history_={},
