@@ -15,6 +15,7 @@ from boostlab.callbacks.scikit_learn import with_callbacks
 from boostlab.directions.sampled import RowSampling
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.parameters import (
+    INIT,
     Domain,
     Instance,
     PieceOrName,
@@ -350,6 +351,15 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
     warm_start : bool, default=False
         Whether ``fit`` goes on from the rounds that are there. With the same data the
         result is that of one longer fit.
+    init : estimator, Ensemble or None, default=None
+        Fitted model to start from; `n_estimators` counts the rounds added to it. One of
+        boostlab, XGBoost or LightGBM, or an ensemble, becomes the first rounds, and its
+        classes and its encoding of features stay; so the model predicts without it.
+        Any other estimator with scikit-learn's interface, fitted on numbers, gives the
+        prediction to start from and becomes part of the model as its first round. As a
+        clone of a fitted model is not fitted, wrap it in
+        :class:`sklearn.frozen.FrozenEstimator` for cross-validation. Model files do not
+        hold this parameter.
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own. (``set_callbacks`` takes
         those of :mod:`sklearn.callback`.)
@@ -371,6 +381,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Baseline and rounds; with early stopping those up to the best.
     n_iter_ : int
         Number of rounds of the model.
+    n_init_ : int
+        How many of them are from `init`.
     baseline_prediction_ : ndarray of shape (1,)
         Raw prediction before the first round: 0.
     objective_ : Objective
@@ -411,6 +423,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
     _sampler = GroupsAndColumns
     _domains: ClassVar[dict[str, Domain]] = {
         **Ranking._domains,
+        "init": INIT,
         **TREE_DOMAINS,
         "loss": PieceOrName(objective_names("ranking"), OBJECTIVE_METHODS),
     }
@@ -449,6 +462,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         tol: float = 1e-7,
         keep_all_rounds: bool = False,
         warm_start: bool = False,
+        init: Any = None,
         callbacks: Sequence[Monitor] | None = None,
         handle_unknown: str = "missing",
         n_jobs: int | None = None,
@@ -486,6 +500,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.tol = tol
         self.keep_all_rounds = keep_all_rounds
         self.warm_start = warm_start
+        self.init = init
         self.callbacks = callbacks
         self.handle_unknown = handle_unknown
         self.n_jobs = n_jobs

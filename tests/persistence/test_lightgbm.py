@@ -76,6 +76,22 @@ def test_regression(diabetes, params, loss):
         assert_raw_close(model, booster, X)
 
 
+@pytest.mark.parametrize(
+    ("objective", "loss"), [("lambdarank", "ndcg"), ("rank_xendcg", "xe_ndcg")]
+)
+def test_ranking(diabetes, objective, loss):
+    X, y = diabetes
+    ranker = lightgbm.LGBMRanker(objective=objective, n_estimators=10, verbose=-1)
+    ranker.fit(X, y.astype(int), group=[200, 242])
+    model = import_lightgbm(ranker)
+    assert type(model) is boostlab.GradientBoostingRanker
+    assert model.loss == loss
+    np.testing.assert_allclose(model.predict(X), ranker.predict(X), rtol=1e-9)
+    more = boostlab.GradientBoostingRanker(init=ranker, n_estimators=5)
+    more.fit(X, y.astype(int), group=np.arange(len(X)) // 200)
+    assert more.n_iter_ == 15
+
+
 @pytest.mark.parametrize("sigmoid", [1.0, 2.0])
 def test_two_classes(diabetes, sigmoid):
     X, y = diabetes

@@ -122,6 +122,17 @@ def test_many_classes(objective, booster, parallel):
         assert_close(model.predict_proba(X), predicted)
 
 
+@pytest.mark.parametrize("name", ["ndcg", "map", "pairwise"])
+def test_ranking(diabetes, name):
+    X, y = diabetes
+    matrix = xgboost.DMatrix(X, y > 1.5, group=[200, 242])
+    booster = xgboost.train({"objective": f"rank:{name}", "nthread": 2}, matrix, 10)
+    model = import_xgboost(booster)
+    assert type(model) is boostlab.GradientBoostingRanker
+    assert model.loss == name
+    assert_close(model.predict(X), booster.predict(xgboost.DMatrix(X)))
+
+
 def test_dart(diabetes):
     X, y = diabetes
     booster = train(X, y, booster="dart", rate_drop=0.3)

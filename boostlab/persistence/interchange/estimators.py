@@ -16,6 +16,12 @@ from boostlab.objectives import get_objective
 from boostlab.protocols import Objective
 from boostlab.state import Ensemble
 
+_ESTIMATORS = {
+    "regression": "GradientBoostingRegressor",
+    "classification": "GradientBoostingClassifier",
+    "ranking": "GradientBoostingRanker",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
@@ -54,6 +60,7 @@ def fitted_estimator(
     ensemble: Ensemble,
     features: Features,
     loss: str | Objective,
+    task: str,
     *,
     classes: Any = None,
     all_rounds: Ensemble | None = None,
@@ -68,13 +75,14 @@ def fitted_estimator(
         The features.
     loss : str or Objective
         Its parameter ``loss``.
+    task : {"regression", "classification", "ranking"}
+        Which of the estimators.
     classes : ndarray, optional
-        The labels, sorted, of a classifier; None for a regressor.
+        The labels, sorted, in classification.
     all_rounds : Ensemble, optional
         The rounds with those after the best one, where the model was cut.
     """
-    task = "regression" if classes is None else "classification"
-    name = f"GradientBoosting{'Regressor' if classes is None else 'Classifier'}"
+    name = _ESTIMATORS[task]
     model = getattr(boostlab, name)(
         loss=loss,
         n_estimators=max(ensemble.n_rounds, 1),

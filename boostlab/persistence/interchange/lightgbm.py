@@ -32,6 +32,8 @@ _LOSSES = {
     "regression_l1": "absolute_error",
     "poisson": "poisson",
     "gamma": "gamma",
+    "lambdarank": "ndcg",
+    "rank_xendcg": "xe_ndcg",
 }
 _MAX_OUTPUTS = _MAX_FEATURES = 1 << 23
 
@@ -51,10 +53,10 @@ def import_lightgbm(source: Any, *, classes: Any = None) -> Any:
 
     Returns
     -------
-    GradientBoostingRegressor, GradientBoostingClassifier or Ensemble
+    GradientBoostingRegressor, -Classifier, -Ranker or Ensemble
         Fitted. An estimator for squared, absolute, Huber, quantile, Poisson, gamma and
-        Tweedie regression, and for binary and multiclass log loss; for other
-        objectives the ensemble of raw predictions, whose
+        Tweedie regression, for binary and multiclass log loss, and for ranking; for
+        other objectives the ensemble of raw predictions, whose
         :meth:`~boostlab.state.Ensemble.predict` takes a ``Table``. LightGBM starts from
         its first tree, so the baseline is 0. ``gain`` and ``weight`` of the nodes are
         LightGBM's gains and counts of rows. Where a binary objective has another
@@ -93,7 +95,9 @@ def import_lightgbm(source: Any, *, classes: Any = None) -> Any:
             build(features.encoder, "Ensemble", role="set of features")
             return ensemble
         return build(
-            lambda: fitted_estimator(ensemble, features, loss, classes=labels),
+            lambda: fitted_estimator(
+                ensemble, features, loss, model.task, classes=labels
+            ),
             role="model",
         )
 
@@ -147,6 +151,13 @@ class _Model:
         self.n_classes = {"binary": 2, "multiclass": self.n_outputs}.get(
             self.objective, 0
         )
+
+    @property
+    def task(self) -> str:
+        """What the model is for."""
+        if self.n_classes:
+            return "classification"
+        return "ranking" if "rank" in self.objective else "regression"
 
     def ensemble(self) -> Ensemble:
         """Return the rounds; the baseline is zero."""

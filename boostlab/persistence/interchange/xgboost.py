@@ -75,14 +75,14 @@ def import_xgboost(source: Any, *, classes: Any = None) -> Any:
 
     Returns
     -------
-    GradientBoostingRegressor, GradientBoostingClassifier or Ensemble
+    GradientBoostingRegressor, -Classifier, -Ranker or Ensemble
         Fitted. An estimator for squared, absolute, pseudo-Huber (taken for Huber's
-        loss), quantile, Poisson, gamma and Tweedie regression, and for binary and
-        multiclass log loss; for other objectives the ensemble of raw predictions,
-        whose :meth:`~boostlab.state.Ensemble.predict` takes a ``Table``. A model that
-        was stopped early is cut to its best round, and its estimator keeps them all as
-        ``all_rounds_``. ``gain`` and ``weight`` of the nodes are XGBoost's gains and
-        sums of hessians.
+        loss), quantile, Poisson, gamma and Tweedie regression, for binary and
+        multiclass log loss, and for ranking; for other objectives the ensemble of raw
+        predictions, whose :meth:`~boostlab.state.Ensemble.predict` takes a ``Table``. A
+        model that was stopped early is cut to its best round, and its estimator keeps
+        them all as ``all_rounds_``. ``gain`` and ``weight`` of the nodes are XGBoost's
+        gains and sums of hessians.
 
     Raises
     ------
@@ -233,6 +233,7 @@ class _Model:
             best,
             features,
             loss,
+            self._task(),
             classes=labels,
             all_rounds=whole if best.n_rounds < whole.n_rounds else None,
         )
@@ -260,7 +261,16 @@ class _Model:
             "reg:absoluteerror": "absolute_error",
             "count:poisson": "poisson",
             "reg:gamma": "gamma",
+            "rank:ndcg": "ndcg",
+            "rank:map": "map",
+            "rank:pairwise": "pairwise",
         }.get(name)
+
+    def _task(self) -> str:
+        """Return what the model is for."""
+        if self.n_classes:
+            return "classification"
+        return "ranking" if self.objective.startswith("rank:") else "regression"
 
 
 def _tweedie(power: float) -> Any:
