@@ -159,7 +159,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             self._store(Ensemble(np.zeros(1), AddToPrediction()), {}, start, rng)
             return
         problem = self._problem(data)
-        self.objective_ = self._objective_of(problem, previous is not None)
+        goes_on = previous is not None or origin.units is not None
+        self.objective_ = self._objective_of(problem, goes_on)
         boosting = self._make_boosting(self.objective_)
         first = previous
         if previous is None and (first := origin.rounds(self, boosting, data.rows.y)):

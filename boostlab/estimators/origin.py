@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Origin:
         The labels that they tell apart.
     link : Link, optional
         How their raw prediction is to be read; None if that is not known.
+    units : tuple of float, optional
+        Units of several targets, in which the raw prediction is.
     other : estimator, optional
         A fitted estimator of another library, whose predictions are the start.
     """
@@ -43,6 +46,7 @@ class Origin:
     encoder: TableEncoder | None = None
     classes: NDArray[Any] | None = None
     link: Link | None = None
+    units: tuple[float, ...] | None = None
     other: Any = None
 
     @classmethod
@@ -64,7 +68,7 @@ class Origin:
             _check_fitted(init)
             init = _imported(init)
         if isinstance(init, Ensemble):
-            return cls(init)
+            return cls(init, units=(1.0,) * len(init.baseline))
         if not hasattr(init, "ensemble_"):
             return cls(other=init)
         if getattr(init, "_task", task) != task:
@@ -78,10 +82,13 @@ class Origin:
             init.encoder_,
             getattr(init, "classes_", None),
             getattr(objective, "link", None),
+            getattr(objective, "units", None) or (1.0,) * len(init.ensemble_.baseline),
         )
 
     def teach(self, estimator: Any) -> bool:
-        """Hand features and classes over; return whether there was anything to hand."""
+        """Hand units, features and classes over; return whether features were known."""
+        if self.units is not None:
+            estimator.objective_ = SimpleNamespace(units=self.units)
         if self.encoder is None:
             return False
         estimator.encoder_ = copy.copy(self.encoder)

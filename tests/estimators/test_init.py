@@ -88,6 +88,19 @@ def test_rounds_are_counted_from_init_also_in_a_warm_start(diabetes, tmp_path):
             each.fit(X, y)
 
 
+def test_several_targets_stay_in_their_units(diabetes):
+    X, y = diabetes
+    both = np.c_[y, 100 * X[:, 2]]
+    first = regressor().fit(X, both)
+    model = regressor(init=first).fit(X[:200], 3 * both[:200])
+    assert model.objective_.units == first.objective_.units
+    stages = list(model.staged_predict(X))
+    np.testing.assert_allclose(stages[9], first.predict(X), rtol=1e-9)
+    plain = Ensemble(np.array([1.0, 2.0]), AddToPrediction())
+    model = regressor(init=plain, n_estimators=1, learning_rate=1e-12).fit(X, both)
+    np.testing.assert_allclose(model.predict(X), [[1.0, 2.0]] * len(X), rtol=1e-6)
+
+
 def test_history_begins_where_init_ends(diabetes):
     X, y = diabetes
     first = regressor().fit(X, y)
