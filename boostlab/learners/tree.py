@@ -102,7 +102,8 @@ class Tree(Piece):
         gradients are drawn towards 0 by it. At least 0, as XGBoost's ``alpha``.
     min_gain : float, default=0.0
         Least gain of a split, at least 0: the decrease of twice the second-order
-        objective, as XGBoost's ``gamma`` and LightGBM's ``min_gain_to_split``.
+        objective, as LightGBM's ``min_gain_to_split``. (XGBoost's ``gamma`` prunes when
+        the tree is grown, and so keeps a weak split above a strong one.)
     max_delta_step : float or None, default=None
         Greatest absolute value of a leaf, greater than 0; None for no limit.
     path_smoothing : float, default=0.0

@@ -1,6 +1,9 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from boostlab import (
     BoostingRegressor,
@@ -348,6 +351,88 @@ def test_sets_are_cloned_and_saved(noisy, sets, tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     data, arrays = Tree(interaction_cst=sets).to_parts()
     assert len(Tree.from_parts(data, arrays).interaction_cst) == len(sets)
+
+
+# Other libraries with the same rules
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({}, {}),
+        ({"l1_regularization": 8.0}, {"reg_alpha": 8.0}),
+        ({"max_delta_step": 0.7}, {"max_delta_step": 0.7}),
+        ({"monotonic_cst": SIGNS}, {"monotone_constraints": (1, -1, 1, -1)}),
+        (
+            {"interaction_cst": [[0, 1], [2, 3]]},
+            {"interaction_constraints": "[[0, 1], [2, 3]]"},
+        ),
+    ],
+)
+def test_equals_xgboost_on_few_values(ours, theirs):
+    xgboost = pytest.importorskip("xgboost")
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 30, (400, 4)).astype(float)
+    y = X[:, 0] * 0.3 + (X[:, 1] < 12) * 3 - X[:, 2] * X[:, 3] * 0.01
+    y += rng.normal(size=400)
+    model = GradientBoostingRegressor(
+        n_estimators=5, growth="depth", max_depth=4, max_leaf_nodes=None,
+        min_samples_leaf=1, learning_rate=0.5, random_state=0, **ours,
+    ).fit(X, y)  # fmt: skip
+    other = xgboost.XGBRegressor(
+        n_estimators=5, max_depth=4, min_child_weight=1, learning_rate=0.5,
+        tree_method="hist", base_score=float(y.mean()), n_jobs=1, **theirs,
+    ).fit(X, y)  # fmt: skip
+    np.testing.assert_allclose(model.predict(X), other.predict(X), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"monotonic_cst": SIGNS},
+        {"interaction_cst": [{0, 1}, {2}]},
+        {"interaction_cst": "pairwise", "monotonic_cst": [1, 0, 0, -1]},
+    ],
+)
+def test_fits_as_well_as_scikit_learn(noisy, rule):
+    X, y, _ = noisy
+    options = {"max_leaf_nodes": 15, "early_stopping": False, "random_state": 0}
+    model = GradientBoostingRegressor(
+        n_estimators=60, min_samples_leaf=20, l2_regularization=0.0, **rule, **options
+    ).fit(X, y)
+    other = HistGradientBoostingRegressor(max_iter=60, **rule, **options).fit(X, y)
+    assert model.score(X, y) == pytest.approx(other.score(X, y), abs=0.01)
+
+
+def _column(model, weights, rows):
+    """One column of the prediction."""
+    return model.predict(rows) @ weights
+
+
+def test_rules_hold_beside_categories_and_in_shared_trees(noisy):
+    pd = pytest.importorskip("pandas")
+    X, y, _ = noisy
+    rng = np.random.default_rng(5)
+    place = rng.integers(0, 12, len(y))
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["e"] = np.array(list("mnopqrstuvwx"))[place]
+    signs = {"a": 1, "b": -1, "c": 1, "d": -1}
+    options = {"n_estimators": 20, "random_state": 0}
+    model = GradientBoostingRegressor(monotonic_cst=signs, **options)
+    model.fit(frame, y + place % 3)
+
+    def predict(rows):
+        return model.predict(pd.DataFrame(rows, columns=list("abcd")).assign(e="q"))
+
+    assert_monotone(predict, SIGNS)
+    with pytest.raises(ValueError, match="categories"):
+        GradientBoostingRegressor(monotonic_cst={"e": 1}, **options).fit(frame, y)
+    for growth in ("leaf", "oblivious"):
+        shared = GradientBoostingRegressor(
+            monotonic_cst=SIGNS, multi_strategy="shared", growth=growth, **options
+        ).fit(X, np.column_stack([y, y**2]))
+        for column in (np.array([1.0, 0.0]), np.array([0.0, 1.0])):
+            assert_monotone(partial(_column, shared, column), SIGNS)
 
 
 # Oblivious trees
