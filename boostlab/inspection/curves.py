@@ -63,7 +63,7 @@ def plot_learning_curve(
                 color=style.MUTED if plain and single else colour,
                 linewidth=1.3 if plain else 2,
                 linestyle=(0, (4, 2)) if plain else "-",
-                label=f"{name}, {kind}" if name else kind,
+                label=style.verbatim(f"{name}, {kind}" if name else kind),
             )
         _mark_best(ax, models[name], found, colour, named=single)
     style.tidy(ax, grid="y")

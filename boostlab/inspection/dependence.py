@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,18 +242,22 @@ def _draw(
         "categorical_features": categories or None,
     }
     if any(j in categories for j in columns):
+        # All categories are shown, be the grid of numbers as coarse as it may.
         most = max(len(subject.categories[j]) for j in columns if j in categories)
-        defaults["grid_resolution"] = max(100, most + 2)
+        options = options | {"grid_resolution": most + 2}
         # The styles of lines are not those of bars.
         defaults["line_kw"], defaults["pd_line_kw"] = {"color": colour}, {}
-    PartialDependenceDisplay.from_estimator(
-        model,
-        numeric,
-        [columns if len(columns) > 1 else columns[0]],
-        feature_names=list(subject.names),
-        ax=[ax],
-        **(defaults | options),
-    )
+    with warnings.catch_warnings():
+        # A feature that the model does not use has a level line.
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
+        PartialDependenceDisplay.from_estimator(
+            model,
+            numeric,
+            [columns if len(columns) > 1 else columns[0]],
+            feature_names=list(subject.names),
+            ax=[ax],
+            **(defaults | options),
+        )
     if len(columns) == 2:
         _soften_map(ax)
         return
@@ -297,7 +302,7 @@ def _name_axes(
     # scikit-learn has the first of two categories on the vertical axis.
     swapped = is_map and subject.categories[columns[0]] is not None
     for axis, j in zip("yx" if swapped else "xy", columns, strict=False):
-        ax.set(**{f"{axis}label": subject.names[j]})
+        ax.set(**{f"{axis}label": style.verbatim(subject.names[j])})
         known = subject.categories[j]
         if known is None:
             continue
@@ -306,7 +311,7 @@ def _name_axes(
             ", ".join(known[int(code)]) if code < len(known) else "missing"
             for code in codes
         ]
-        names = [style.shortened(name, 18) for name in names]
+        names = [style.verbatim(style.shortened(name, 18)) for name in names]
         ax.set(**{f"{axis}ticks": np.arange(len(codes)) if is_map else codes})
         ax.set(**{f"{axis}ticklabels": names})
         if axis == "x":
@@ -328,7 +333,7 @@ def _meaning(model: Any, target: Any, kind: str, response: str) -> str:
     if response == "decision_function":
         return f"{mean}raw prediction"
     label = model.classes_[-1] if target is None else target
-    return f"{mean}probability of {label}"
+    return style.verbatim(f"{mean}probability of {label}")
 
 
 def _share_scale(axes: NDArray[np.object_], wanted: list[tuple[int, ...]]) -> None:

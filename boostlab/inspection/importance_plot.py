@@ -72,7 +72,7 @@ def plot_importances(
         ax.errorbar(values, lines, xerr=std, fmt="none", ecolor=style.INK, lw=1)
     _write_values(ax, values, reach)
     style.tidy(ax, grid="x")
-    names = [style.shortened(found.names[j], 32) for j in order]
+    names = [style.verbatim(style.shortened(found.names[j], 32)) for j in order]
     ax.set_yticks(lines, names, color=style.INK)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(order) - 0.4, -0.6)

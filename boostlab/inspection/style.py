@@ -87,6 +87,11 @@ def number(value: float, digits: int = 4, *, signed: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def verbatim(text: str) -> str:
+    """Return a name that matplotlib writes as it is, dollar signs included."""
+    return text.replace("$", r"\$")
+
+
 def shortened(text: str, most: int) -> str:
     """Return `text`, cut to at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -35,7 +35,7 @@ def test_of_numbers_is_that_of_scikit_learn():
 
 def test_of_categories_by_hand(regressor, frame):
     X, _ = frame
-    found = tops(plot_dependence(regressor, X, "colour"))
+    found = tops(plot_dependence(regressor, X, "colour", grid_resolution=2))
     assert set(found) == {"red", "green", "blue", "grey", "missing"}
     for name, value in found.items():
         changed = X.assign(colour=None if name == "missing" else name)
@@ -180,3 +180,16 @@ def test_scores_of_a_ranker(frame):
     assert ax.get_ylabel() == "mean prediction"
     mean = model.predict(X.assign(shape="flat")).mean()
     assert tops(ax)["flat"] == pytest.approx(mean)
+
+
+def test_names_are_no_formulas():
+    import pandas as pd
+
+    X = pd.DataFrame(
+        {"$x_{": np.arange(60.0), "b": np.array(["$\\frac$", "$\\sqrt{", "c"] * 20)}
+    )
+    model = GradientBoostingClassifier(n_estimators=2)
+    model.fit(X, np.where(X["$x_{"] > 20, "$a$", "$\\b$"))
+    axes = plot_dependence(model, X, ["$x_{", "b"])
+    axes[0].figure.canvas.draw()
+    assert axes[0].get_xlabel() == r"\$x_{"

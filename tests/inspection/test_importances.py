@@ -192,7 +192,9 @@ def test_plot_has_a_bar_a_feature(regressor):
 def test_plot_says_what_it_leaves_out():
     import matplotlib.pyplot as plt
 
-    found = Importances(("a", "b", "$c$", "d"), np.array([0.1, 0.2, 0.6, 0.1]), "gain")
+    found = Importances(
+        ("a", "b", "$\\c$", "d"), np.array([0.1, 0.2, 0.6, 0.1]), "gain"
+    )
     _, own = plt.subplots()
     ax = plot_importances(found, top=2, ax=own)
     assert ax is own
