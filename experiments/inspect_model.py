@@ -6,6 +6,7 @@ python experiments/inspect_model.py results/inspection
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
 from boostlab.inspection import (
+    explanation,
     importances,
     plot_dependence,
     plot_importances,
@@ -85,6 +87,27 @@ def wines(folder: Path) -> None:
     figure.savefig(folder / "trees_of_classes.png", dpi=130)
 
 
+def contributions(folder: Path) -> None:
+    """Let the package shap draw what each feature adds, if it is there."""
+    if find_spec("shap") is None:
+        return
+    import matplotlib.pyplot as plt
+    import shap
+
+    X, y = diabetes()
+    model = GradientBoostingRegressor(n_estimators=50, random_state=0).fit(X, y)
+    keep(plot_importances(model, "shap", X=X), folder / "importances_shap.png")
+    found = explanation(model, X)
+    for name, draw, what in (
+        ("beeswarm", shap.plots.beeswarm, found),
+        ("waterfall", shap.plots.waterfall, found[0]),
+        ("scatter", shap.plots.scatter, found[:, "age"]),
+    ):
+        plt.figure()
+        draw(what, show=False)
+        plt.savefig(folder / f"shap_{name}.png", dpi=130, bbox_inches="tight")
+
+
 def keep(ax: Axes, path: Path) -> None:
     """Write the figure of `ax` to a file."""
     ax.figure.savefig(path, dpi=130)
@@ -98,6 +121,7 @@ def main(target: str = "results/inspection") -> None:
     tumours(folder)
     progression(folder)
     wines(folder)
+    contributions(folder)
     print(f"Pictures are in {folder}.")
 
 

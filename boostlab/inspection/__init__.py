@@ -1,7 +1,7 @@
-"""Looking into fitted models: importances, plots, single trees.
+"""Looking into fitted models: importances, plots, single trees, SHAP.
 
-matplotlib is imported when something is drawn. Every plot returns its axes and leaves
-all global settings alone.
+matplotlib is imported when something is drawn, and shap by :func:`explanation`. Every
+plot returns its axes and leaves all global settings alone.
 """
 
 from boostlab.inspection.curves import plot_learning_curve
@@ -13,12 +13,14 @@ from boostlab.inspection.importance import (
 )
 from boostlab.inspection.importance_plot import plot_importances
 from boostlab.inspection.model_summary import summary
+from boostlab.inspection.shap_values import explanation
 from boostlab.inspection.svg import tree_svg
 from boostlab.inspection.tree_plot import plot_tree
 from boostlab.inspection.tree_rules import tree_text
 
 __all__ = [
     "Importances",
+    "explanation",
     "feature_importances",
     "importances",
     "plot_dependence",

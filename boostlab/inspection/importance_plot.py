@@ -20,6 +20,7 @@ _MEANING = {
     "permutation": "drop of the score when the feature is shuffled",
     "shap": "mean absolute SHAP value",
 }
+_NAMES = {"shap": "SHAP"}
 
 
 def plot_importances(
@@ -77,7 +78,7 @@ def plot_importances(
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(order) - 0.4, -0.6)
     ax.set_xlabel(_MEANING[found.kind])
-    style.title(ax, f"Feature importances ({found.kind})")
+    style.title(ax, f"Feature importances ({_NAMES.get(found.kind, found.kind)})")
     hidden = found.order()[top:]
     if len(hidden):
         ax.annotate(

@@ -121,7 +121,7 @@ def contributions(model: Any, X: Any, background: Any) -> Array:
     if not hasattr(model, "predict_contributions"):
         raise TypeError(
             f"This {type(model).__name__} has no predict_contributions, which SHAP "
-            "values come from; importances(model, 'permutation', X, y) need none."
+            "values come from; give a fitted estimator of boostlab."
         )
     return model.predict_contributions(X, background=background)
 

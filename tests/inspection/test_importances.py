@@ -166,9 +166,6 @@ def test_what_is_wrong_is_said(regressor, frame, small, make_ensemble):
         importances(GradientBoostingRegressor())
     with pytest.raises(TypeError, match="A str has no boosting rounds to look into"):
         importances("model")
-    if not hasattr(regressor, "predict_contributions"):
-        with pytest.raises(TypeError, match="has no predict_contributions"):
-            importances(regressor, "shap", X)
     from sklearn.linear_model import Ridge
 
     with pytest.raises(TypeError, match="This Ridge has no boosting rounds"):
