@@ -70,12 +70,13 @@ def describe(value: Any) -> Any:
 
 def _rows(state: State) -> Iterator[bytes]:
     """Yield everything that the rows of `state` consist of."""
-    numeric = state.table.numeric
-    names = [str(name) for name in state.table.feature_names]
-    yield json.dumps([numeric.shape, str(numeric.dtype), names]).encode()
-    yield str(state.table.seed).encode()
-    for column in range(numeric.shape[1]):
-        yield _bytes(numeric[:, column])
+    table = state.table
+    names = [str(name) for name in table.feature_names]
+    shape = (table.n_samples, table.n_features)
+    yield json.dumps([shape, str(table.dtype), names]).encode()
+    yield str(table.seed).encode()
+    for column in table.columns():
+        yield _bytes(column)
     yield _bytes(state.y)
     yield _bytes(state.weight)
     if state.group is not None:

@@ -139,9 +139,8 @@ class Bins:
             return self._borders_of(table, first, rows, mass)
 
         starts = range(0, table.n_features, _BLOCK)
-        found = [
-            b for part in _map(borders_of, starts, table.numeric.size) for b in part
-        ]
+        size = table.n_samples * table.n_features
+        found = [b for part in _map(borders_of, starts, size) for b in part]
         n_borders = [0 if b is None else len(b) for b in found]
         n_bins = [0 if b is None else len(b) + 1 for b in found]
         return Borders(
@@ -160,7 +159,7 @@ class Bins:
         mass: NDArray[np.int64] | None,
     ) -> list[NDArray[np.float64] | None]:
         """Return the borders of a block of features; None where all is missing."""
-        block = table.numeric[:, first : first + _BLOCK]
+        block = table.features(first, min(first + _BLOCK, table.n_features))
         exact = _distinct(block, MAX_BINS)
         sample = None
         found = []
@@ -185,7 +184,7 @@ class Bins:
         ValueError
             If the borders are those of another number of features.
         """
-        n_samples, n_features = table.numeric.shape
+        n_samples, n_features = table.n_samples, table.n_features
         if len(fitted.n_bins) != n_features:
             raise ValueError(
                 f"The borders are those of {len(fitted.n_bins)} features and the table "
@@ -194,9 +193,19 @@ class Bins:
         n_tiles = -(-n_features // _core.TILE)
         columns = np.empty((n_features, n_samples), dtype=np.uint8)
         tiles = np.empty((n_tiles, n_samples, _core.TILE), dtype=np.uint8)
-        _core.bin(
-            table.numeric, fitted.borders, fitted.offsets, columns, tiles, n_threads()
-        )
+        # All at once, or tile by tile where that much has to be made dense.
+        step = _core.TILE if table.is_sparse else n_features
+        for first in range(0, n_features, step):
+            stop = min(first + step, n_features)
+            offsets = fitted.offsets[first : stop + 1]
+            _core.bin(
+                table.features(first, stop),
+                fitted.borders[offsets[0] : offsets[-1]],
+                offsets - offsets[0],
+                columns[first:stop],
+                tiles[first // _core.TILE : -(-stop // _core.TILE)],
+                n_threads(),
+            )
         return BinnedTable(
             _frozen(columns),
             _frozen(tiles),

@@ -25,6 +25,7 @@ from boostlab.data.levels import (
     is_null_type,
     kind_of,
 )
+from boostlab.data.sparse import Values, read_sparse
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -60,24 +61,22 @@ class Input:
     names : ndarray of object, shape (n_features,), or None
         Feature names, if all are strings.
     columns : list of Column
-        One a feature.
-    numeric : ndarray of shape (n_samples, n_features) or None
+        One a feature; none where X is sparse.
+    numeric : ndarray or sparse matrix of shape (n_samples, n_features), or None
         The whole of X, where it is one array of floats already.
     """
 
     shape: tuple[int, int]
     names: NDArray[np.object_] | None
     columns: list[Column]
-    numeric: Numbers | None = None
+    numeric: Values | None = None
 
 
-def read(X: Any) -> Input:
+def read(X: Any, accept_sparse: bool = False) -> Input:
     """Return the columns of `X`; raises ValueError or TypeError if it is no table."""
     if sparse.issparse(X):
-        raise TypeError(
-            "X is a sparse matrix, but dense data is required; convert it with "
-            "X.toarray()."
-        )
+        values = read_sparse(X, accept_sparse)
+        return Input(values.shape, None, [], values)
     if isinstance(X, np.ndarray | list | tuple):
         return _read_array(X)
     from boostlab.data.frame_columns import read_frame

@@ -14,6 +14,7 @@ from boostlab.data.category_parts import categories_from, categories_to, require
 from boostlab.data.columns import Column, Input, Numbers, read
 from boostlab.data.hashing import hash_rows
 from boostlab.data.levels import MAX_CATEGORIES, Categories
+from boostlab.data.sparse import Values
 from boostlab.data.target_codes import Recoding, target_statistics
 from boostlab.registry import register
 
@@ -125,7 +126,9 @@ class TableEncoder:
             encoder.feature_names_in_ = np.array(feature_names, dtype=object)
         return encoder
 
-    def fit(self, X: Any, weight: ArrayLike | None = None) -> TableEncoder:
+    def fit(
+        self, X: Any, weight: ArrayLike | None = None, *, accept_sparse: bool = False
+    ) -> TableEncoder:
         """Learn the features and their categories.
 
         Parameters
@@ -135,6 +138,8 @@ class TableEncoder:
         weight : array-like of shape (n_samples,), optional
             Sample weights, which frequencies are counted in; a category of weight
             zero is as good as not there.
+        accept_sparse : bool, default=False
+            Whether X may be a sparse matrix, and the encoded table too.
 
         Returns
         -------
@@ -149,26 +154,30 @@ class TableEncoder:
         ValueError
             If X is not two-dimensional, is empty, or holds dates or complex numbers.
         """
-        self._learn(read(X), weight)
+        self._learn(read(X, accept_sparse), weight)
         return self
 
-    def fit_transform(self, X: Any, weight: ArrayLike | None = None) -> Numbers:
+    def fit_transform(
+        self, X: Any, weight: ArrayLike | None = None, *, accept_sparse: bool = False
+    ) -> Values:
         """Fit and return the encoded table, reading X once; see :meth:`fit`."""
-        given = read(X)
+        given = read(X, accept_sparse)
         self._learn(given, weight)
         return self._encode(given)
 
-    def transform(self, X: Any) -> Numbers:
+    def transform(self, X: Any, *, accept_sparse: bool = False) -> Values:
         """Return the table as numbers.
 
         Parameters
         ----------
         X : array-like or frame of shape (n_samples, n_features_in_)
             With the features of fit, in the same order.
+        accept_sparse : bool, default=False
+            Whether X may be a sparse matrix, and the encoded table too.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_)
+        ndarray of shape (n_samples, n_features_in_), or a CSR or CSC matrix
             float32 if X holds float32 columns and none that need more, else float64;
             it may share memory with X.
 
@@ -185,7 +194,7 @@ class TableEncoder:
             raise NotFittedError(
                 f"This {self.owner} is not fitted yet; call fit before predicting."
             )
-        given = read(X)
+        given = read(X, accept_sparse)
         self._check_names(given.names)
         if given.shape[1] != self.n_features_in_:
             raise ValueError(
@@ -347,7 +356,10 @@ class TableEncoder:
                     f"The weights have shape {weight.shape}; give one weight for each "
                     f"of the {n_samples} rows."
                 )
-        self._categories = [self._categories_of(c, weight) for c in given.columns]
+        if given.columns:
+            self._categories = [self._categories_of(c, weight) for c in given.columns]
+        else:
+            self._categories = [None] * n_features
         self.n_features_in_ = n_features
         if given.names is not None:
             self.feature_names_in_ = given.names
@@ -364,9 +376,14 @@ class TableEncoder:
         found = Categories.count(column.dictionary(), weight, column.label)
         return found.by_value() if self.order == "value" else found
 
-    def _encode(self, given: Input) -> Numbers:
+    def _encode(self, given: Input) -> Values:
         if given.numeric is not None and not any(self._categories):
             return given.numeric
+        if not given.columns:
+            raise TypeError(
+                "X is a sparse matrix, but some features were categories in fit; give "
+                "them as they were, for example in a data frame."
+            )
         dtype = np.result_type(*{column.dtype for column in given.columns})
         dtype = np.float32 if dtype in (np.float16, np.float32) else np.float64
         out = np.empty(given.shape, dtype=dtype, order="F")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
+from boostlab.data.sparse import Values, by_feature, dense_columns, dense_features
 from boostlab.protocols import View
+
+BLOCK_VALUES = 1 << 20
+"""Values of a sparse table that are made dense at once where rows are read."""
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -24,9 +29,10 @@ class Table:
 
     Parameters
     ----------
-    numeric : ndarray of shape (n_samples, n_features)
-        float32 or float64, in any memory order. It is not copied, and must not be
-        changed while the table is in use.
+    numeric : ndarray, or sparse array or matrix, of shape (n_samples, n_features)
+        float32 or float64, in any memory order; a sparse one in CSR or CSC form, whose
+        implicit values are zeros. It is not copied, and must not be changed while the
+        table is in use.
     feature_names : sequence of str, optional
         One name a feature; by default ``x0, x1, ...``.
     weight : array-like of shape (n_samples,), optional
@@ -44,21 +50,22 @@ class Table:
     Raises
     ------
     TypeError
-        If `numeric` is not a float32 or float64 array.
+        If `numeric` is not a float32 or float64 array, or sparse in another form.
     ValueError
         If shapes disagree, or a weight is not positive and finite.
     """
 
     def __init__(
         self,
-        numeric: NDArray[np.floating[Any]],
+        numeric: Values,
         feature_names: Sequence[str] | None = None,
         weight: ArrayLike | None = None,
         reference: Table | None = None,
         seed: int | Sequence[int] = 0,
         categorical: ArrayLike | None = None,
     ) -> None:
-        self.numeric = _checked_numeric(numeric)
+        self._values = _checked_numeric(numeric)
+        self._by_feature: Values | None = None
         self.weight = _checked_weight(weight, self.n_samples)
         self.feature_names = _checked_names(feature_names, self.n_features)
         self.reference = reference
@@ -82,19 +89,73 @@ class Table:
     @property
     def n_samples(self) -> int:
         """Number of rows."""
-        return self.numeric.shape[0]
+        return self._values.shape[0]
 
     @property
     def n_features(self) -> int:
         """Number of columns."""
-        return self.numeric.shape[1]
+        return self._values.shape[1]
+
+    @property
+    def numeric(self) -> NDArray[np.floating[Any]]:
+        """The values as one matrix.
+
+        Raises
+        ------
+        TypeError
+            If the table is sparse.
+        """
+        if self.is_sparse:
+            raise TypeError(
+                "The table is sparse, and what asks for its values needs a dense one; "
+                "convert X with X.toarray(), or use boostlab.learners.Tree alone."
+            )
+        return self._values
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether zeros are not stored."""
+        return sparse.issparse(self._values)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, float32 or float64."""
+        return self._values.dtype
+
+    def features(self, first: int, stop: int) -> NDArray[np.floating[Any]]:
+        """Return the values of some features, shape (n_samples, stop - first)."""
+        return dense_features(self._columnwise(), first, stop)
+
+    def columns(self) -> Iterator[NDArray[np.floating[Any]]]:
+        """Yield the values of one feature after another, shape (n_samples,)."""
+        return dense_columns(self._columnwise())
+
+    def _columnwise(self) -> Values:
+        """Return the values in a form whose features are quickly read, kept."""
+        if self._by_feature is None:
+            self._by_feature = by_feature(self._values)
+        return self._by_feature
+
+    def row_blocks(self) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+        """Yield the values by rows: all at once, or of a sparse table block by block.
+
+        Where each block belongs goes before it.
+        """
+        if not self.is_sparse:
+            yield slice(0, self.n_samples), self._values
+            return
+        by_row = self._values.tocsr()
+        size = max(1, BLOCK_VALUES // self.n_features)
+        for start in range(0, self.n_samples, size):
+            rows = slice(start, min(start + size, self.n_samples))
+            yield rows, by_row[rows].toarray()
 
     def __repr__(self) -> str:
         return f"Table({self.n_samples} samples, {self.n_features} features)"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: views are left out, and built again when needed."""
-        return self.__dict__ | {"_views": {}}
+        return self.__dict__ | {"_views": {}, "_by_feature": None}
 
     def fitted(self, view: View) -> Any:
         """Return what `view` learned on this table, or on its reference."""
@@ -135,7 +196,7 @@ class Table:
         if not isinstance(rows, slice):
             rows = _row_numbers(rows, self.n_samples)
         return Table(
-            _rows_of(self.numeric, rows),
+            _rows_of(self._values, rows),
             self.feature_names,
             None if self.weight is None else self.weight[rows],
             self.reference if reference is None else reference,
@@ -144,10 +205,10 @@ class Table:
         )
 
 
-def _rows_of(
-    numeric: NDArray[np.floating[Any]], rows: NDArray[np.intp] | slice
-) -> NDArray[np.floating[Any]]:
+def _rows_of(numeric: Values, rows: NDArray[np.intp] | slice) -> Values:
     """Return some rows, in memory by columns where `numeric` is."""
+    if sparse.issparse(numeric):
+        return numeric[rows]
     if isinstance(rows, slice):
         return numeric[rows]
     by_column = numeric.strides[0] == numeric.itemsize
@@ -167,8 +228,11 @@ def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:
     return rows.astype(np.intp, casting="same_kind", copy=False)
 
 
-def _checked_numeric(numeric: Any) -> NDArray[np.floating[Any]]:
-    if not isinstance(numeric, np.ndarray) or numeric.dtype not in FLOATS:
+def _checked_numeric(numeric: Any) -> Values:
+    is_matrix = isinstance(numeric, np.ndarray) or (
+        sparse.issparse(numeric) and numeric.format in ("csr", "csc")
+    )
+    if not is_matrix or numeric.dtype not in FLOATS:
         given = getattr(numeric, "dtype", type(numeric).__name__)
         raise TypeError(
             f"The values of a table are {given}; give a float32 or float64 array, for "

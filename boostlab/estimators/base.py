@@ -28,7 +28,13 @@ from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.origin import Origin, copy_features
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
-from boostlab.estimators.pieces import allows_missing, partitions, piece, splits_sets
+from boostlab.estimators.pieces import (
+    allows_missing,
+    partitions,
+    piece,
+    splits_sets,
+    takes_sparse,
+)
 from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
 from boostlab.estimators.tree_inspection import TreeInspection
 from boostlab.groups import Groups
@@ -115,7 +121,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         X : array-like or data frame of shape (n_samples, n_features)
             Training rows: an array, or a frame of pandas, polars or pyarrow, with
             strings, categories and missing values as they are. Strings and categories
-            are encoded by value; `handle_unknown` says what other values mean.
+            are encoded by value; `handle_unknown` says what other values mean. Trees
+            also take sparse matrices, and make of them what they make of dense ones.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets: numbers for regression, labels of any type for classification.
             Only regression takes several targets.
@@ -311,10 +318,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         check_consistent_length(X, y)
         weight = check_weight(given.sample_weight, len(y), "sample_weight" + suffix)
         group = self._check_group(given.group, len(y), "group" + suffix)
+        sparse = takes_sparse(self.learner)
         if encoder.is_fitted:
-            numeric = encoder.transform(X)
+            numeric = encoder.transform(X, accept_sparse=sparse)
         else:
-            numeric = encoder.fit_transform(X, weight)
+            numeric = encoder.fit_transform(X, weight, accept_sparse=sparse)
         counts = weight > 0
         if not counts.all():
             numeric, y, weight = numeric[counts], y[counts], weight[counts]
@@ -402,7 +410,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     def _table(self, X: Any) -> Table:
         """Return new rows as the table that the ensemble reads."""
         check_is_fitted(self)
-        numeric = self.encoder_.transform(X)
+        sparse = takes_sparse(self.learner)
+        numeric = self.encoder_.transform(X, accept_sparse=sparse)
         check_finite(self, numeric)
         return Table(
             numeric,
@@ -463,6 +472,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = allows_missing(self.learner)
         tags.input_tags.categorical = partitions(self.learner)
+        tags.input_tags.sparse = takes_sparse(self.learner)
         return tags
 
 

@@ -171,6 +171,17 @@ def splits_sets(learner: Any) -> bool:
     return bool(getattr(learner, "splits_sets", False))
 
 
+def takes_sparse(learner: Any) -> bool:
+    """Return whether a learner, or what stands for one, takes sparse tables: trees."""
+    if learner is None or isinstance(learner, str):
+        return learner in (None, "tree")
+    if isinstance(learner, list | tuple):
+        return all(takes_sparse(each) for each in learner)
+    if isinstance(learner, Mixture):
+        return takes_sparse(list(learner.learners))
+    return isinstance(learner, Tree)
+
+
 def allows_missing(learner: Any) -> bool:
     """Return whether a learner, or what stands for one, takes missing values."""
     if learner is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.data.hashing import hash_rows, mix
+from boostlab.data.sparse import Values, dense_columns
 from boostlab.groups import Groups
 
 Array = NDArray[np.float64]
@@ -43,7 +45,7 @@ class Rows:
 
     Parameters
     ----------
-    numeric : ndarray of shape (n, f)
+    numeric : ndarray or sparse matrix of shape (n, f)
         Features; NaN is missing.
     y : ndarray of shape (n,), or (n, T) for several targets
         Targets; class labels are encoded 0 .. K-1.
@@ -53,7 +55,7 @@ class Rows:
         Which rows belong together.
     """
 
-    numeric: NDArray[Any]
+    numeric: Values
     y: Array
     weight: Array
     group: Groups | None = None
@@ -173,7 +175,7 @@ def hold_out(
     ValueError
         If either side would be empty.
     """
-    columns = (*rows.numeric.T, *np.atleast_2d(rows.y.T))
+    columns = itertools.chain(dense_columns(rows.numeric), np.atleast_2d(rows.y.T))
     order_by = hash_rows(columns, len(rows.y), seed)
     if rows.group is not None:
         order_by = mix(_group_sums(rows, order_by))[rows.group.codes]

@@ -149,7 +149,7 @@ class Encoded:
             raise AttributeError(name)
         return getattr(self._encoder, name)
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any, **parameters: Any) -> Array:
         """Return encoded rows as they are, NaN where they are missing."""
         numeric = np.array(X, dtype=np.float64, order="F")
         for column, missing in zip(numeric.T, self._missing, strict=True):

@@ -78,7 +78,7 @@ class Trees:
         """Return the leaf of each row in each tree, shape (n_trees, n), int32."""
         ids = np.empty((len(self.trees), table.n_samples), dtype=np.int32)
         if self.bins is None or not table.was_fitted(self.bins, self.borders):
-            _core.apply(self._forest(), table.numeric, ids, n_threads())
+            _write_leaves(self._forest(), table, ids)
             return ids
         columns = table.view(self.bins).columns
         for tree, out in zip(self.trees, ids, strict=True):
@@ -177,6 +177,17 @@ def _forest(
     )
 
 
+def _write_leaves(forest: Any, table: Table, ids: NDArray[np.int32]) -> None:
+    """Write the leaf of each row in each tree, shape (n_trees, n)."""
+    if not table.is_sparse:
+        _core.apply(forest, table.numeric, ids, n_threads())
+        return
+    for rows, values in table.row_blocks():
+        part = np.empty((len(ids), len(values)), dtype=np.int32)
+        _core.apply(forest, values, part, n_threads())
+        ids[:, rows] = part
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedTrees:
     """All trees of an ensemble, laid out for prediction of many rows.
@@ -200,12 +211,18 @@ class FusedTrees:
         """Add the trees' values for the rows of `table`, in the order of rounds."""
         # Few rows are predicted faster than the processors are counted.
         limit = 1 if table.n_samples <= FEW_ROWS else n_threads()
-        _core.predict(self.forest, table.numeric, raw_prediction, limit)
+        if not table.is_sparse:
+            _core.predict(self.forest, table.numeric, raw_prediction, limit)
+            return
+        for rows, values in table.row_blocks():
+            part = np.array(raw_prediction[rows], order="F")
+            _core.predict(self.forest, values, part, limit)
+            raw_prediction[rows] = part
 
     def leaves(self, table: Table) -> NDArray[np.int32]:
         """Return the leaf of each row in each tree, shape (n_trees, n), int32."""
         ids = np.empty((self.n_trees, table.n_samples), dtype=np.int32)
-        _core.apply(self.forest, table.numeric, ids, n_threads())
+        _write_leaves(self.forest, table, ids)
         return ids
 
     def contributions(
@@ -218,8 +235,9 @@ class FusedTrees:
         """
         shares = np.empty((table.n_samples, self.n_outputs, table.n_features + 1))
         others = None if background is None else background.numeric
-        arguments = (self.forest, self.weight, table.numeric, others, shares)
-        _core.contributions(*arguments, n_threads())
+        for rows, values in table.row_blocks():
+            arguments = (self.forest, self.weight, values, others, shares[rows])
+            _core.contributions(*arguments, n_threads())
         if background is not None:
             shape = (background.n_samples, self.n_outputs)
             expected = np.zeros(shape, order="F")

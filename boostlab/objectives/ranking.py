@@ -12,6 +12,7 @@ orders; so no derivative depends on the order of the rows.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -317,7 +318,7 @@ class CrossEntropyNDCG(RankingObjective):
         """Return the state with every score 0; see :class:`RankingObjective`."""
         state = super().start(problem, rng)
         if self.noise:
-            columns = (*problem.table.numeric.T, problem.y)
+            columns = itertools.chain(problem.table.columns(), [problem.y])
             state.carried["hash"] = hash_rows(columns, len(problem.y), 0)
         return state
 

@@ -809,7 +809,8 @@ def test_tags():
     linear = GradientBoostingClassifier(learner="linear").__sklearn_tags__()
     assert linear.input_tags.allow_nan
     assert not linear.input_tags.categorical
-    assert not tags.input_tags.sparse
+    assert tags.input_tags.sparse
+    assert not linear.input_tags.sparse
     assert tags.classifier_tags is not None
     assert GradientBoostingRegressor().__sklearn_tags__().regressor_tags is not None
 
@@ -827,13 +828,6 @@ def test_importances_find_the_features_that_matter():
     np.testing.assert_allclose(importances.sum(), 1)
     assert importances[:2].sum() > 0.6
     assert (importances >= 0).all()
-
-
-def test_sparse_is_refused():
-    from scipy.sparse import csr_array
-
-    with pytest.raises(TypeError, match=r"[Ss]parse"):
-        GradientBoostingRegressor().fit(csr_array(np.eye(3)), [1, 2, 3])
 
 
 def test_verbose_logs_progress(diabetes, caplog):
