@@ -88,9 +88,7 @@ def test_python_runs_meanwhile(n_threads):
         ticks.append(time.perf_counter())
         time.sleep(0.001)
     worker.join()
-    within = [t for t in ticks if span[0] < t < span[1]]
-    longest = np.diff([span[0], *within, span[1]]).max()
-    assert longest < 0.5 * (span[1] - span[0])
+    assert sum(span[0] < t < span[1] for t in ticks) >= 3
 
 
 def run_script(body, timeout=60):

@@ -131,7 +131,10 @@ def test_mvs_varies_less_than_goss_and_goss_less_than_uniform():
 
 @given(
     scores=st.lists(
-        st.floats(0, 1e300) | st.just(0.0) | st.just(1.0), min_size=1, max_size=40
+        # Subnormal scores have too few digits for the border between them.
+        st.floats(1e-290, 1e300) | st.just(0.0) | st.just(1.0),
+        min_size=1,
+        max_size=40,
     ),
     rate=st.floats(0.01, 1),
 )
