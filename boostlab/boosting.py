@@ -112,7 +112,7 @@ class Boosting:
     def advance(self, run: Run) -> None:
         """Make one round."""
         state, ensemble = run.state, run.ensemble
-        state.round = ensemble.n_rounds
+        state.round, state.ensemble = ensemble.n_rounds, ensemble
         state.rows, state.features = self.sampler(state)
         self.objective.redraw(state)
         target = self.direction(self.objective, state)

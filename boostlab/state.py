@@ -73,6 +73,8 @@ class State:
         This round's sample, ascending; None stands for all.
     round : int
         Rounds finished before this one, those of a warm start included.
+    ensemble : Ensemble or None
+        On the training rows: the rounds so far, to be read and not changed.
     group : Groups or None
         Which rows belong together; None where every row stands for itself.
     """
@@ -88,6 +90,7 @@ class State:
     rows: NDArray[np.intp] | None = None
     features: NDArray[np.intp] | None = None
     round: int = 0
+    ensemble: Ensemble | None = None
     group: Groups | None = None
 
     @classmethod

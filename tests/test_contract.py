@@ -15,7 +15,7 @@ from boostlab import (
     GradientBoostingRanker,
     GradientBoostingRegressor,
 )
-from boostlab.directions import GOSS, MVS
+from boostlab.directions import GOSS, MVS, Dart
 from boostlab.learners import External, Linear
 from boostlab.learners.tree import Tree
 from boostlab.steps import LineSearch, Shrinkage
@@ -74,6 +74,10 @@ ESTIMATORS = {
         sampling=GOSS(0.5, 0.5), learning_rate=0.5, **FAST
     ),
     "mvs": GradientBoostingRegressor(sampling=MVS(1.0), **FAST),
+    "dropout regressor": GradientBoostingRegressor(
+        dropout=Dart(0.2, skip=0.0, one_drop=True), **FAST
+    ),
+    "dropout classifier": GradientBoostingClassifier(dropout=0.2, **FAST),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from boostlab.correctors.dropout import RescaleDropped
 from boostlab.pieces import Piece
 from boostlab.protocols import Objective
 from boostlab.registry import register
 from boostlab.state import Ensemble, State
 
-__all__ = ["NoCorrection"]
+__all__ = ["NoCorrection", "RescaleDropped"]
 
 
 @register("no_correction")

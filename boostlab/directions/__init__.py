@@ -1,7 +1,8 @@
 """Which way is down, and so what each round's learner must fit."""
 
+from boostlab.directions.dropout import Dart, Dropout
 from boostlab.directions.gradient import Gradient
 from boostlab.directions.newton import Newton
 from boostlab.directions.sampled import GOSS, MVS, Sampled
 
-__all__ = ["GOSS", "MVS", "Gradient", "Newton", "Sampled"]
+__all__ = ["GOSS", "MVS", "Dart", "Dropout", "Gradient", "Newton", "Sampled"]

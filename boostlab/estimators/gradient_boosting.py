@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator, RandomState
 
+from boostlab.directions.dropout import Dart
 from boostlab.directions.sampled import RowSampling
 from boostlab.estimators.classification import Classification
 from boostlab.estimators.parameters import INIT, Domain, Number, PieceOrName
@@ -110,6 +111,13 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         done; "mvs" draws the share `subsample`, rows with larger derivatives more
         often. See :class:`boostlab.directions.GOSS` and
         :class:`boostlab.directions.MVS`.
+    dropout : float or Dart, default=0.0
+        Share of the earlier rounds that is left out while a round is fitted, in
+        [0, 1], every second round on average; the others follow
+        :class:`boostlab.directions.Dart`, which has all its parameters. Earlier rounds
+        are scaled down when they were left out. The model of the best round has the
+        sizes that the rounds had then, while ``staged_predict`` shows the first rounds
+        of a model with the sizes they have in it.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -232,6 +240,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         max_features_level: float = 1.0,
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
+        dropout: float | Dart = 0.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -272,6 +281,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.max_features_level = max_features_level
         self.splitter = splitter
         self.sampling = sampling
+        self.dropout = dropout
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction
@@ -386,6 +396,13 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         done; "mvs" draws the share `subsample`, rows with larger derivatives more
         often. See :class:`boostlab.directions.GOSS` and
         :class:`boostlab.directions.MVS`.
+    dropout : float or Dart, default=0.0
+        Share of the earlier rounds that is left out while a round is fitted, in
+        [0, 1], every second round on average; the others follow
+        :class:`boostlab.directions.Dart`, which has all its parameters. Earlier rounds
+        are scaled down when they were left out. The model of the best round has the
+        sizes that the rounds had then, while ``staged_predict`` shows the first rounds
+        of a model with the sizes they have in it.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -511,6 +528,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         max_features_level: float = 1.0,
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
+        dropout: float | Dart = 0.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -551,6 +569,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.max_features_level = max_features_level
         self.splitter = splitter
         self.sampling = sampling
+        self.dropout = dropout
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction

@@ -154,6 +154,33 @@ class PieceOrName:
             value.validate()
 
 
+@dataclass(frozen=True, slots=True)
+class NumberOrPiece:
+    """A number, or a piece that says more than one number could.
+
+    Parameters
+    ----------
+    number : Number
+        The domain of the number.
+    kind : type
+        The class of the piece.
+    """
+
+    number: Number
+    kind: type[Piece]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError or TypeError, also where the piece itself is invalid."""
+        if isinstance(value, self.kind):
+            value.validate()
+            return
+        try:
+            self.number.check(name, value)
+        except (TypeError, ValueError) as error:
+            sentence = str(error).rstrip(".")
+            raise type(error)(f"{sentence}, or {self.kind.__name__}(...).") from None
+
+
 def check_parameters(
     estimator: Any, domains: Mapping[str, Domain], conflicts: Iterable[str] = ()
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from boostlab.correctors import NoCorrection
+from boostlab.correctors import NoCorrection, RescaleDropped
 from boostlab.directions import Gradient, Newton
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
@@ -31,7 +31,7 @@ UPDATES: Named = {
     "add_to_prediction": AddToPrediction,
     "add_to_representation": AddToRepresentation,
 }
-CORRECTORS: Named = {"none": NoCorrection}
+CORRECTORS: Named = {"none": NoCorrection, "rescale_dropped": RescaleDropped}
 
 OBJECTIVE_METHODS = ("start", "loss", "gradient")
 

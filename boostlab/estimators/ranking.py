@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
 from boostlab.callbacks.scikit_learn import with_callbacks
+from boostlab.directions.dropout import Dart
 from boostlab.directions.sampled import RowSampling
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.parameters import (
@@ -329,6 +330,12 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         How each round's rows are drawn. "uniform" draws whole queries. The others draw
         rows by their derivatives, after those were computed from whole queries; see
         :class:`boostlab.directions.GOSS` and :class:`boostlab.directions.MVS`.
+    dropout : float or Dart, default=0.0
+        Share of the earlier rounds that every second round, on average, is fitted
+        without, in [0, 1]; :class:`boostlab.directions.Dart` has more parameters.
+        Rounds that were left out are scaled down. Early stopping delivers the best
+        round with the sizes that all rounds had then, while ``staged_predict`` shows
+        the first rounds of the model with the sizes that they have in it.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out queries no longer gain, and to deliver the model
         of the best round. "auto" does so for more than 10,000 rows in several queries,
@@ -455,6 +462,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         max_features_level: float = 1.0,
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
+        dropout: float | Dart = 0.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -493,6 +501,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.max_features_level = max_features_level
         self.splitter = splitter
         self.sampling = sampling
+        self.dropout = dropout
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction

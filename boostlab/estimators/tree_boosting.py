@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from boostlab.boosting import Boosting
-from boostlab.correctors import NoCorrection
-from boostlab.directions import GOSS, MVS, Newton, Sampled
+from boostlab.correctors import NoCorrection, RescaleDropped
+from boostlab.directions import GOSS, MVS, Dart, Dropout, Newton, Sampled
 from boostlab.estimators.parameters import (
     Choice,
     Domain,
     Instance,
     Number,
+    NumberOrPiece,
     PieceOrName,
 )
 from boostlab.estimators.pieces import (
@@ -30,7 +31,7 @@ from boostlab.learners.tree_rules import (
 )
 from boostlab.protocols import Direction, Objective, WeakLearner
 from boostlab.samplers import RowsAndColumns
-from boostlab.steps import CellFit, Shrinkage
+from boostlab.steps import CellFit, DropoutStep, Shrinkage
 from boostlab.updates import AddToPrediction
 
 TREE_DEFAULTS: dict[str, Any] = {
@@ -79,6 +80,7 @@ TREE_DOMAINS: dict[str, Domain] = {
     "max_features_level": Number(above=0, at_most=1),
     "splitter": Choice(("best", "random")),
     "sampling": PieceOrName(("uniform", "goss", "mvs"), ("draw",)),
+    "dropout": NumberOrPiece(Number(at_least=0, at_most=1), Dart),
 }
 
 SEVERAL_OUTPUTS: dict[str, Domain] = {
@@ -100,6 +102,12 @@ class TreeBoosting:
     def _conflicts(self) -> list[str]:
         """Return what is wrong with the combination of parameters."""
         faults = super()._conflicts() + self._sampling_faults()
+        if self._dart() is not None and self.warm_start:
+            faults.append(
+                "dropout changes earlier rounds in every round, so that a warm start "
+                "cannot go on as one longer fit would; set warm_start=False, or use a "
+                "Checkpoint."
+            )
         if self.learner is None:
             return faults
         changed = [
@@ -139,6 +147,12 @@ class TreeBoosting:
         start = int(1 / self.learning_rate) if isinstance(sampling, GOSS) else 0
         return Sampled(direction, sampling, start)
 
+    def _dart(self) -> Dart | None:
+        """Return the rule of dropout, or None without any."""
+        if isinstance(self.dropout, Dart):
+            return piece(self.dropout, {})
+        return Dart(rate=self.dropout) if self.dropout else None
+
     def _make_learner(self) -> WeakLearner:
         if self.learner is None:
             described = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
@@ -158,13 +172,19 @@ class TreeBoosting:
         if refits:
             check_refits(learner)
         step = CellFit if refits else Shrinkage
+        direction = self._make_direction()
+        step, corrector = step(self.learning_rate), NoCorrection()
+        dart = self._dart()
+        if dart is not None:
+            direction, step = Dropout(direction, dart), DropoutStep(step, dart)
+            corrector = RescaleDropped()
         uniform = self.subsample if self.sampling == "uniform" else 1.0
         return Boosting(
             objective=objective,
-            direction=self._make_direction(),
+            direction=direction,
             learner=learner,
-            step=step(self.learning_rate),
+            step=step,
             update=AddToPrediction(),
-            corrector=NoCorrection(),
+            corrector=corrector,
             sampler=self._sampler(uniform),
         )

@@ -1,7 +1,8 @@
 """How far to go along what the learner found."""
 
 from boostlab.steps.cells import CellFit
+from boostlab.steps.dropout import DropoutStep
 from boostlab.steps.line_search import LineSearch
 from boostlab.steps.shrinkage import Shrinkage
 
-__all__ = ["CellFit", "LineSearch", "Shrinkage"]
+__all__ = ["CellFit", "DropoutStep", "LineSearch", "Shrinkage"]
