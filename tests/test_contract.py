@@ -78,6 +78,10 @@ ESTIMATORS = {
         dropout=Dart(0.2, skip=0.0, one_drop=True), **FAST
     ),
     "dropout classifier": GradientBoostingClassifier(dropout=0.2, **FAST),
+    "linear leaves regressor": GradientBoostingRegressor(linear_leaves=True, **FAST),
+    "linear leaves classifier": GradientBoostingClassifier(
+        linear_leaves=True, n_estimators=10
+    ),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

@@ -304,6 +304,24 @@ int bl_apply(const bl_forest *forest, const bl_layout *layout, const bl_matrix *
 void bl_add_cells(double *raw, const int32_t *ids, const double *values, int64_t n,
                   int n_threads);
 
+/* The linear models of a tree's leaves: in a row whose leaf has model s, output k is
+ * intercept[s, k] + sum_d (clip(x_d, low, high)[s, d] - center[s, d]) * coef[s, d, k]
+ * over the features x_d = x[row, features[s, d]]. */
+typedef struct {
+    const int32_t *model_of;    /* (n_nodes,): the model of a leaf, -1 for none */
+    const int32_t *features;    /* (n_models, width) */
+    const double *center, *low, *high;    /* (n_models, width) */
+    const double *coef;         /* (n_models, width, n_outputs) */
+    const double *intercept;    /* (n_models, n_outputs) */
+    int64_t n_nodes, n_models;
+    int32_t width, n_outputs;
+} bl_leaf_models;
+
+/* Write outputs[k * n + i] where the leaf ids[i] of row i has a model and all features of
+ * it are finite; other entries stay. Rows are independent of each other. */
+void bl_linear_leaves(const bl_leaf_models *models, const bl_matrix *x,
+                      const int32_t *ids, double *outputs, int n_threads);
+
 /* ---- CPU tiers ---------------------------------------------------------------- */
 
 /* What differs between tiers, and only in speed: every tier gives the same bits.

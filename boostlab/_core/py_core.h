@@ -85,6 +85,7 @@ int forest_matrix(buffers *held, const forest_box *box, PyObject *x_in,
 
 /* Methods of the module, by the file that has them; each ends with an empty entry. */
 extern PyMethodDef py_bins_methods[], py_losses_methods[], py_trees_methods[],
-    py_forests_methods[], py_ranking_methods[], py_shap_methods[];
+    py_forests_methods[], py_linear_methods[], py_ranking_methods[],
+    py_shap_methods[];
 
 #endif

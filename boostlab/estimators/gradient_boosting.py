@@ -112,12 +112,17 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         often. See :class:`boostlab.directions.GOSS` and
         :class:`boostlab.directions.MVS`.
     dropout : float or Dart, default=0.0
-        Share of the earlier rounds that is left out while a round is fitted, in
-        [0, 1], every second round on average; the others follow
-        :class:`boostlab.directions.Dart`, which has all its parameters. Earlier rounds
-        are scaled down when they were left out. The model of the best round has the
-        sizes that the rounds had then, while ``staged_predict`` shows the first rounds
-        of a model with the sizes they have in it.
+        Share of the earlier rounds that every second round, on average, is fitted
+        without, in [0, 1]; :class:`boostlab.directions.Dart` has more parameters.
+        Rounds that were left out are scaled down. Early stopping delivers the best
+        round with the sizes that all rounds had then, while ``staged_predict`` shows
+        the first rounds of the model with the sizes that they have in it.
+    linear_leaves : bool, default=False
+        Whether each leaf holds a linear function of the numeric features on its path,
+        which suits smooth targets. See :class:`boostlab.learners.LinearTree`.
+    linear_l2 : float, default=1.0
+        Penalty of its slopes, at least 0, by one standard deviation of each feature
+        in the leaf.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -241,6 +246,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
         dropout: float | Dart = 0.0,
+        linear_leaves: bool = False,
+        linear_l2: float = 1.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -282,6 +289,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.splitter = splitter
         self.sampling = sampling
         self.dropout = dropout
+        self.linear_leaves = linear_leaves
+        self.linear_l2 = linear_l2
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction
@@ -397,12 +406,17 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         often. See :class:`boostlab.directions.GOSS` and
         :class:`boostlab.directions.MVS`.
     dropout : float or Dart, default=0.0
-        Share of the earlier rounds that is left out while a round is fitted, in
-        [0, 1], every second round on average; the others follow
-        :class:`boostlab.directions.Dart`, which has all its parameters. Earlier rounds
-        are scaled down when they were left out. The model of the best round has the
-        sizes that the rounds had then, while ``staged_predict`` shows the first rounds
-        of a model with the sizes they have in it.
+        Share of the earlier rounds that every second round, on average, is fitted
+        without, in [0, 1]; :class:`boostlab.directions.Dart` has more parameters.
+        Rounds that were left out are scaled down. Early stopping delivers the best
+        round with the sizes that all rounds had then, while ``staged_predict`` shows
+        the first rounds of the model with the sizes that they have in it.
+    linear_leaves : bool, default=False
+        Whether each leaf holds a linear function of the numeric features on its path,
+        which suits smooth targets. See :class:`boostlab.learners.LinearTree`.
+    linear_l2 : float, default=1.0
+        Penalty of its slopes, at least 0, by one standard deviation of each feature
+        in the leaf.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -529,6 +543,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
         dropout: float | Dart = 0.0,
+        linear_leaves: bool = False,
+        linear_l2: float = 1.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -570,6 +586,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.splitter = splitter
         self.sampling = sampling
         self.dropout = dropout
+        self.linear_leaves = linear_leaves
+        self.linear_l2 = linear_l2
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction

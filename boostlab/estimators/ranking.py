@@ -336,6 +336,12 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Rounds that were left out are scaled down. Early stopping delivers the best
         round with the sizes that all rounds had then, while ``staged_predict`` shows
         the first rounds of the model with the sizes that they have in it.
+    linear_leaves : bool, default=False
+        Whether each leaf holds a linear function of the numeric features on its path,
+        which suits smooth targets. See :class:`boostlab.learners.LinearTree`.
+    linear_l2 : float, default=1.0
+        Penalty of its slopes, at least 0, by one standard deviation of each feature
+        in the leaf.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out queries no longer gain, and to deliver the model
         of the best round. "auto" does so for more than 10,000 rows in several queries,
@@ -463,6 +469,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         splitter: str = "best",
         sampling: str | RowSampling = "uniform",
         dropout: float | Dart = 0.0,
+        linear_leaves: bool = False,
+        linear_l2: float = 1.0,
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -502,6 +510,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.splitter = splitter
         self.sampling = sampling
         self.dropout = dropout
+        self.linear_leaves = linear_leaves
+        self.linear_l2 = linear_l2
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction

@@ -8,6 +8,7 @@ from boostlab.boosting import Boosting
 from boostlab.correctors import NoCorrection, RescaleDropped
 from boostlab.directions import GOSS, MVS, Dart, Dropout, Newton, Sampled
 from boostlab.estimators.parameters import (
+    FLAG,
     Choice,
     Domain,
     Instance,
@@ -22,6 +23,7 @@ from boostlab.estimators.pieces import (
     partitions,
     piece,
 )
+from boostlab.learners.linear_tree import LinearTree, linear_faults
 from boostlab.learners.tree import Tree
 from boostlab.learners.tree_rules import (
     FORMS,
@@ -57,6 +59,9 @@ TREE_DEFAULTS: dict[str, Any] = {
 }
 """Parameters that describe the tree, and no other learner."""
 
+LINEAR_L2 = 1.0
+"""Default penalty of the slopes of linear leaves."""
+
 TREE_DOMAINS: dict[str, Domain] = {
     "learner": LearnerOrName(optional=True, lists=False),
     "learning_rate": Number(above=0),
@@ -81,6 +86,8 @@ TREE_DOMAINS: dict[str, Domain] = {
     "splitter": Choice(("best", "random")),
     "sampling": PieceOrName(("uniform", "goss", "mvs"), ("draw",)),
     "dropout": NumberOrPiece(Number(at_least=0, at_most=1), Dart),
+    "linear_leaves": FLAG,
+    "linear_l2": Number(at_least=0),
 }
 
 SEVERAL_OUTPUTS: dict[str, Domain] = {
@@ -108,9 +115,14 @@ class TreeBoosting:
                 "cannot go on as one longer fit would; set warm_start=False, or use a "
                 "Checkpoint."
             )
+        if self.linear_l2 != LINEAR_L2 and not self.linear_leaves:
+            faults.append(
+                "linear_l2 belongs to linear_leaves=True; set that, or leave it out."
+            )
         if self.learner is None:
-            return faults
-        changed = [
+            return faults + (linear_faults(self._tree()) if self.linear_leaves else [])
+        changed = ["linear_leaves"] if self.linear_leaves else []
+        changed += [
             name
             for name, default in TREE_DEFAULTS.items()
             if _differs(getattr(self, name, default), default)
@@ -154,13 +166,15 @@ class TreeBoosting:
         return Dart(rate=self.dropout) if self.dropout else None
 
     def _make_learner(self) -> WeakLearner:
-        if self.learner is None:
-            described = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
-            tree = Tree(**described)
-            tree.set_params(monotonic_cst=self._signs_by_output())
-            tree.validate()
-            return tree
-        return learner_piece(self.learner)
+        if self.learner is not None:
+            return learner_piece(self.learner)
+        tree = self._tree()
+        tree.set_params(monotonic_cst=self._signs_by_output())
+        tree.validate()
+        return LinearTree(tree, self.linear_l2) if self.linear_leaves else tree
+
+    def _tree(self) -> Tree:
+        return Tree(**{n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()})
 
     def _signs_by_output(self) -> Any:
         """Return `monotonic_cst` with numbers of outputs in place of class labels."""
@@ -168,7 +182,14 @@ class TreeBoosting:
 
     def _make_boosting(self, objective: Objective) -> Boosting:
         learner = self._make_learner()
-        refits = getattr(objective, "refits_cells", False) and partitions(learner)
+        refits = getattr(objective, "refits_cells", False)
+        if refits and self.linear_leaves:
+            raise ValueError(
+                f"{type(objective).__name__} gives every leaf a value of its own, and "
+                "has no curvature to fit linear models by; set linear_leaves=False, or "
+                "take another loss."
+            )
+        refits = refits and partitions(learner)
         if refits:
             check_refits(learner)
         step = CellFit if refits else Shrinkage

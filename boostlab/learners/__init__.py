@@ -2,7 +2,8 @@
 
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
+from boostlab.learners.linear_tree import LinearTree
 from boostlab.learners.mixture import Mixture
 from boostlab.learners.tree import Tree
 
-__all__ = ["External", "Linear", "Mixture", "Tree"]
+__all__ = ["External", "Linear", "LinearTree", "Mixture", "Tree"]

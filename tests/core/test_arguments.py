@@ -124,7 +124,19 @@ def _loss_sum():
     return {k: v for k, v in arguments.items() if k not in ("gradient", "hessian")}
 
 
+def _linear_leaves():
+    wide = np.zeros((2, 4))
+    return {
+        "X": np.zeros((60, 3)), "ids": np.arange(60, dtype=np.int32) % 5,
+        "model_of": np.array([-1, 0, -1, 1, -1], np.int32),
+        "features": np.full((2, 4), 2, np.int32), "center": wide, "low": wide,
+        "high": wide, "coef": np.zeros((2, 4, 3)), "intercept": np.zeros((2, 3)),
+        "outputs": np.zeros((60, 3), order="F"), "n_threads": 2,
+    }  # fmt: skip
+
+
 BUILDERS = {
+    "linear_leaves": _linear_leaves,
     "grow": _grow, "apply_bins": _apply_bins, "bin": _bin, "forest": _forest,
     "predict": _predict, "apply": _apply, "distinct": _distinct,
     "gather": _gather, "summarize": _summarize,
@@ -140,16 +152,18 @@ OUTPUTS = {
     "grow": "feature left threshold value gain weight_out bin missing_left ids",
     "apply_bins": "ids", "bin": "columns tiles", "forest": "", "predict": "raw",
     "apply": "ids", "distinct": "values counts", "add_cells": "raw",
-    "gather": "out", "summarize": "values sums",
+    "gather": "out", "summarize": "values sums", "linear_leaves": "outputs",
     "hash_rows": "codes",
     "derivatives": "gradient hessian", "loss_sum": "",
 }  # fmt: skip
 STRIDED = {
     ("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "X"), ("gather", "X"),
-    ("summarize", "column"), ("hash_rows", "X"),
+    ("summarize", "column"), ("hash_rows", "X"), ("linear_leaves", "X"),
 }  # fmt: skip
 REAL = STRIDED  # float32 or float64
-ANY_LENGTH = STRIDED - {("summarize", "column"), ("hash_rows", "X")} | {
+_ONE_LENGTH = {("summarize", "column"), ("hash_rows", "X"), ("linear_leaves", "X")}
+ANY_LENGTH = STRIDED - _ONE_LENGTH | {
+    ("linear_leaves", "model_of"),
     ("distinct", "X"), ("add_cells", "values"), ("grow", "rows"),
     ("apply_bins", "columns"), ("apply_bins", "subsets"), ("forest", "subsets"),
 }  # fmt: skip
@@ -232,6 +246,7 @@ def _applies(function, argument, mutation):
         return argument in OUTPUTS[function].split()
     if mutation in ("longer", "shorter", "empty"):
         needed = {("add_cells", "values"), ("gather", "X")}
+        needed |= {("linear_leaves", "model_of")}
         needed |= {k for k in ANY_LENGTH if "subsets" in k}
         return key not in ANY_LENGTH or (key in needed and mutation != "longer")
     return True
@@ -255,6 +270,8 @@ def _cases():
         "add_cells": "raw ids values",
         "derivatives": "y raw weight gradient hessian",
         "loss_sum": "y raw weight",
+        "linear_leaves": "X ids model_of features center low high coef intercept "
+        "outputs",
     }
     for function, arguments in shapes.items():
         for argument in arguments.split():
