@@ -32,6 +32,11 @@
  * lanes hold BL_MAX_ROWS = 2^27 - 1 rows. Without a hessian the second word of a cell is
  * w alone.
  *
+ * The mean square of the gradients is that of the integers round((g * 2^e)^2), e as for
+ * 15 bits, so that it, too, does not depend on the order of the rows.
+ *
+ * Rows may be spread over several machines, or parts: see bl_parts.
+ *
  * Nothing here allocates in a kernel, calls Python, or keeps global state but the
  * thread pool and the kernel table.
  */
@@ -54,7 +59,9 @@ enum {
     BL_FULL = -2,            /* more nodes than the output arrays hold */
     BL_NOT_FINITE = -3,      /* a gradient, hessian or weight is NaN or infinite */
     BL_NEGATIVE = -4,        /* a hessian is negative, or a weight not positive */
-    BL_NO_TIER = -5          /* unknown tier, or one that this CPU does not run */
+    BL_NO_TIER = -5,         /* unknown tier, or one that this CPU does not run */
+    BL_NOT_REDUCED = -6,     /* the hook of bl_parts failed */
+    BL_TOO_MANY_ROWS = -7    /* the parts have more than BL_MAX_ROWS together */
 };
 #define BL_MAX_ROWS (((int64_t)1 << 27) - 1)
 
@@ -208,6 +215,22 @@ typedef struct {
                                   max_leaves bound the levels, min_gain their sums */
 } bl_params;
 
+typedef enum { BL_REDUCE_SUM, BL_REDUCE_MAX } bl_reduction;
+
+/* The part of a table whose rows are spread over several machines. Every part grows the
+ * same tree from its own rows, at once and with the same parameters, bins of the same
+ * borders, capacity, and presence of hessian, weight and rows. Where they must know of
+ * each other, all call `reduce`, equally often and with equal n: it replaces n numbers by
+ * their sums (modulo 2^64) or by the greatest over all parts, and returns 0 on failure.
+ * Exchanged are the greatest derivatives, the number of rows, the root's total, the
+ * histograms and the sums of the leaves; all are integers, so that the tree is, bit for
+ * bit, the one of all rows on one machine. A part must have a row (of the sample). */
+typedef struct {
+    int (*reduce)(void *context, int64_t *numbers, int64_t n, bl_reduction reduction);
+    void *context;
+    int64_t first_row;         /* number of this part's row 0 among all rows */
+} bl_parts;
+
 /* What a tree must fit: derivatives of n_outputs outputs, output-major. */
 typedef struct {
     const double *gradient;    /* (n_outputs, n_rows) */
@@ -216,6 +239,7 @@ typedef struct {
     const int32_t *rows;       /* ascending sample of n_sampled rows, or NULL */
     const uint8_t *features;   /* mask of usable features, or NULL */
     int64_t n_sampled, n_outputs;
+    const bl_parts *parts;     /* NULL: all rows are here */
 } bl_target;
 
 /* A tree as arrays of `capacity` nodes; `value` has n_outputs numbers a node. The

@@ -65,8 +65,7 @@ static void search_children(bl_grower *s, int32_t id, int32_t left_id)
     bl_node_state *node = s->nodes + id;
     int32_t small = left_id, large = left_id + 1, ids[2];
     int count = 0;
-    if (s->nodes[small].end - s->nodes[small].begin
-        > s->nodes[large].end - s->nodes[large].begin) {
+    if (bl_node_size(s, small) > bl_node_size(s, large)) {
         small = left_id + 1;
         large = left_id;
     }
@@ -80,7 +79,7 @@ static void search_children(bl_grower *s, int32_t id, int32_t left_id)
     }
     if (search_large) {
         s->nodes[large].cells = node->cells ? node->cells : bl_take_cells(s);
-        if (s->failed)
+        if (!s->nodes[large].cells)    /* else the parent gives its own away below */
             return;
         if (node->cells)
             bl_subtract(s, s->nodes[large].cells, s->nodes[small].cells);
@@ -113,7 +112,7 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
     if (s->params->max_leaves > 1 && bl_searchable(s, root_id)) {
         s->nodes[0].cells = bl_take_cells(s);
         if (s->failed)
-            return BL_NO_MEMORY;
+            return s->failed;
         bl_build_histogram(s, s->nodes, s->nodes[0].cells);
         bl_search(s, &root_id, 1);
     }
@@ -125,10 +124,10 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
         if (++n_leaves < s->params->max_leaves)
             search_children(s, id, left);
         if (s->failed)
-            return BL_NO_MEMORY;
+            return s->failed;
     }
     tree->n_nodes = s->n_nodes;
-    return BL_OK;
+    return s->failed;
 }
 
 static int lanes_for(int64_t n_outputs)
@@ -157,7 +156,7 @@ int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
     for (int64_t i = 0; i < s.n_nodes; i++)
         bl_drop_cells(&s, s.nodes + i);
     if (status == BL_OK)
-        bl_fit_leaves(&s, tree, ids);
+        status = bl_fit_leaves(&s, tree, ids);
     if (status == BL_OK && s.n < bins->n_rows)
         status = bl_apply_bins(tree, bins, ids, n_threads);
     return status;

@@ -23,6 +23,7 @@ typedef struct {
     const bl_bins *bins;
     const bl_target *target;
     int64_t n;                     /* sampled rows */
+    int64_t n_all;                 /* of all parts */
     const bl_params *params;
     const bl_kernels *kernels;
     int n_threads;
@@ -56,7 +57,8 @@ typedef struct {
     uint8_t cleared[BL_MAX_THREADS];    /* threads whose block sums are clear */
     char *scratch;                 /* per thread: words, block sums, cells */
     int64_t scratch_stride;
-    int failed;                    /* out of memory */
+    int64_t *packed;               /* with parts: the cells in use of a histogram */
+    int failed;                    /* a status: out of memory, or not reduced */
 } bl_grower;
 
 /* ---- workspace.c -------------------------------------------------------------- */
@@ -71,6 +73,21 @@ int64_t *bl_thread_cells(const bl_grower *s, int thread);
 int64_t *bl_take_cells(bl_grower *s);
 void bl_drop_cells(bl_grower *s, bl_node_state *node);
 int64_t bl_cells_in_use(const bl_grower *s);
+
+/* ---- parts.c ------------------------------------------------------------------ */
+
+/* Reduce numbers over all parts; nothing where there is one, or after a failure. */
+void bl_reduce(bl_grower *s, int64_t *numbers, int64_t n, bl_reduction reduction);
+
+/* Sum the cells of a histogram over all parts. */
+void bl_reduce_cells(bl_grower *s, int64_t *cells);
+int64_t bl_packed_words(const bl_grower *s);    /* to lay out for that */
+
+/* Make the extent that of all parts, and count their rows. */
+int bl_reduce_extent(bl_grower *s);
+
+/* What decides which of two nodes is smaller: rows, or where they are spread, weight. */
+int64_t bl_node_size(const bl_grower *s, int32_t id);
 
 /* ---- words.c ------------------------------------------------------------------ */
 

@@ -132,12 +132,12 @@ static void merge_task(void *context, int64_t f, int thread)
     }
 }
 
-void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
+static void build_part(bl_grower *s, const bl_node_state *node, int64_t *cells)
 {
     int64_t n = node->end - node->begin, f = s->bins->n_features;
     histogram_job job = {.s = s, .begin = node->begin, .end = node->end, .cells = cells};
     int threads = n * f * s->format.lanes < BL_PARALLEL_UPDATES ? 1 : s->n_threads;
-    if (n == 0) {                  /* only where tiles and columns disagree */
+    if (n == 0) {                  /* its rows are in other parts, or it has none */
         clear_cells(s, cells);
         return;
     }
@@ -157,6 +157,12 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
                     threads);
     job.cells = cells;
     bl_parallel_for(merge_task, &job, f, threads);
+}
+
+void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
+{
+    build_part(s, node, cells);
+    bl_reduce_cells(s, cells);
 }
 
 void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child)

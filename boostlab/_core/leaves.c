@@ -123,6 +123,7 @@ int bl_fit_leaves(bl_grower *s, bl_tree *tree, int32_t *ids)
             s->sums[i].high += s->sums[t * n_sums + i].high;
             s->sums[i].low += s->sums[t * n_sums + i].low;
         }
+    bl_reduce(s, (int64_t *)s->sums, 2 * n_sums, BL_REDUCE_SUM);
     write_values(&job, tree);
-    return BL_OK;
+    return s->failed;
 }

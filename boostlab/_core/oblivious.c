@@ -134,8 +134,7 @@ static void split_one(bl_grower *s, const bl_level *level, int32_t id, int searc
         gains[level->split.missing_left * (BL_MAX_BINS + 1) + level->split.bin];
     bl_write_left_total(s, id);
     bl_split_node(s, level->tree, id, level->borders, level->offsets);
-    if (s->nodes[small].end - s->nodes[small].begin
-        > s->nodes[large].end - s->nodes[large].begin) {
+    if (bl_node_size(s, small) > bl_node_size(s, large)) {
         small++;
         large--;
     }
@@ -159,7 +158,7 @@ int bl_grow_levels(bl_grower *s, bl_tree *tree, const double *borders,
             break;
         search_level(s, &level);
         if (s->failed)
-            return BL_NO_MEMORY;
+            return s->failed;
         if (level.feature < 0)
             break;
         if (s->n_nodes + 2 * (int64_t)level.count > tree->capacity)
@@ -169,7 +168,7 @@ int bl_grow_levels(bl_grower *s, bl_tree *tree, const double *borders,
         for (int32_t id = level.first; id < level.first + level.count; id++) {
             split_one(s, &level, id, searched);
             if (s->failed)
-                return BL_NO_MEMORY;
+                return s->failed;
         }
         level.first += level.count;
         level.count *= 2;

@@ -140,6 +140,10 @@ PyObject *status_error(int status)
         fail("a hessian is negative or a weight is not positive; clip hessians at 0 "
              "and drop rows of weight 0");
         break;
+    case BL_NOT_REDUCED: break;    /* the hook's own exception is set */
+    case BL_TOO_MANY_ROWS:
+        fail("the parts have more than 2^27 - 1 rows together; sample the rows");
+        break;
     default: fail("the core failed with an unknown status");
     }
     return NULL;

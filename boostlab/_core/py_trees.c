@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int check_rows(const int32_t *rows, Py_ssize_t n, int64_t n_rows)
 {
@@ -111,8 +112,9 @@ typedef struct {
     PyObject *gradient, *hessian, *weight, *rows, *features;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
     PyObject *subset, *subsets;
-    PyObject *seed, *ids, *workspace, *rules, *monotone, *interactions;
+    PyObject *seed, *ids, *workspace, *rules, *monotone, *interactions, *reduce;
     bl_params params;
+    long long first_row;
     int n_threads;
 } grow_arguments;
 
@@ -129,7 +131,7 @@ static int parse_grow(PyObject *args, grow_arguments *a)
 {
     bl_params *p = &a->params;
     return PyArg_ParseTuple(
-        args, "(OOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO:grow", &a->columns, &a->tiles,
+        args, "(OOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO|OL:grow", &a->columns, &a->tiles,
         &a->n_bins, &a->categorical, &a->borders, &a->offsets, &a->gradient, &a->hessian,
         &a->weight,
         &a->rows, &a->features, &p->max_leaves, &p->max_depth, &p->min_leaf_weight,
@@ -137,7 +139,7 @@ static int parse_grow(PyObject *args, grow_arguments *a)
         &p->depth_wise, &p->n_node_features, &a->seed,
         &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
         &a->bin, &a->missing_left, &a->subset, &a->subsets, &a->ids, &a->workspace,
-        &a->n_threads, &a->rules);
+        &a->n_threads, &a->rules, &a->reduce, &a->first_row);
 }
 
 static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
@@ -261,10 +263,64 @@ static int grow_tree_arrays(buffers *held, const grow_arguments *a, grow_input *
         && (in->ids = vector(held, a->ids, "ids", I32, in->bins.n_rows, WRITE));
 }
 
+/* A hook in Python: it is called on the thread that grows, without the GIL. */
+typedef struct {
+    PyObject *callable;
+    PyThreadState *thread;
+} reduce_hook;
+
+/* Call hook(buffer, "sum" | "max") with a copy, so that nothing it keeps can dangle. */
+static int call_reduce(void *context, int64_t *numbers, int64_t n, bl_reduction reduction)
+{
+    reduce_hook *hook = context;
+    Py_ssize_t size = (Py_ssize_t)n * (Py_ssize_t)sizeof *numbers;
+    int done = 0;
+    PyEval_RestoreThread(hook->thread);
+    PyObject *bytes = PyByteArray_FromStringAndSize((const char *)numbers, size);
+    PyObject *view = bytes ? PyMemoryView_FromObject(bytes) : NULL;
+    PyObject *typed = view ? PyObject_CallMethod(view, "cast", "s", "q") : NULL;
+    PyObject *result = NULL;
+    if (typed)
+        result = PyObject_CallFunction(hook->callable, "Os", typed,
+                                       reduction == BL_REDUCE_SUM ? "sum" : "max");
+    if (result && PyByteArray_Size(bytes) == size) {
+        memcpy(numbers, PyByteArray_AsString(bytes), (size_t)size);
+        done = 1;
+    } else if (result) {
+        fail("reduce must not resize its buffer");
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(typed);
+    Py_XDECREF(view);
+    Py_XDECREF(bytes);
+    hook->thread = PyEval_SaveThread();
+    return done;
+}
+
+static int grow_parts(const grow_arguments *a, reduce_hook *hook, bl_parts *parts,
+                      bl_target *target)
+{
+    if (!a->reduce || a->reduce == Py_None)
+        return 1;
+    if (!PyCallable_Check(a->reduce)) {
+        PyErr_SetString(PyExc_TypeError, "reduce must be callable or None");
+        return 0;
+    }
+    if (a->first_row < 0 || a->first_row > BL_MAX_ROWS)
+        return fail("first_row must lie between 0 and 2^27 - 1");
+    hook->callable = a->reduce;
+    *parts = (bl_parts){.reduce = call_reduce, .context = hook,
+                        .first_row = a->first_row};
+    target->parts = parts;
+    return 1;
+}
+
 static PyObject *core_grow(PyObject *self, PyObject *args)
 {
     grow_arguments a = {0};
     grow_input in = {0};
+    reduce_hook hook = {0};
+    bl_parts parts;
     buffers held = {.count = 0};
     workspace_box *box = NULL;
     bl_workspace *memory = NULL;
@@ -285,9 +341,10 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
         && grow_target(&held, &a, &in.bins, &in.target)
         && parse_rules(&held, &a, &in.bins, in.target.n_outputs)
         && grow_borders(&held, &a, &in)
-        && grow_tree_arrays(&held, &a, &in)) {
+        && grow_tree_arrays(&held, &a, &in)
+        && grow_parts(&a, &hook, &parts, &in.target)) {
         int shared = box && atomic_exchange(&box->in_use, 1) == 0;
-        Py_BEGIN_ALLOW_THREADS
+        hook.thread = PyEval_SaveThread();
         memory = shared ? box->memory : bl_workspace_new();
         status = memory ? bl_grow(&in.bins, &in.target, in.borders, in.offsets, &a.params,
                                   &in.tree, in.ids, memory, a.n_threads)
@@ -296,7 +353,7 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
             atomic_store(&box->in_use, 0);
         else
             bl_workspace_free(memory);
-        Py_END_ALLOW_THREADS
+        PyEval_RestoreThread(hook.thread);
         ready = 1;
     }
     release(&held);

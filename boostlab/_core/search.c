@@ -138,6 +138,6 @@ double bl_node_weight(const bl_grower *s, int32_t id)
 int bl_searchable(const bl_grower *s, int32_t id)
 {
     const bl_node_state *node = s->nodes + id;
-    return node->depth < s->params->max_depth && node->end - node->begin >= 2
+    return node->depth < s->params->max_depth && bl_node_size(s, id) >= 2
         && bl_node_weight(s, id) >= 2 * s->params->min_leaf_weight;
 }

@@ -8,6 +8,7 @@ enum {
     FINE_ROWS = 1 << 24,           /* more rows of 12-bit hessians could fill a cell */
     WIDE_ROWS = 16384,             /* up to here precision costs less than it brings */
     EXTENT_BLOCKS = 16,            /* blocks of one task */
+    TAIL_BITS = 15,                /* of the gradients whose squares are summed */
     MOST_BITS = 40,                /* of a quantum: more would only copy float64 noise */
     FINE_BITS = 24                 /* quanta this fine are rounded, not dithered */
 };
@@ -74,14 +75,58 @@ static int weight_bits(const bl_extent *extent, int most)
     return bits < most ? bits : most;
 }
 
-static bl_format choose_format(const bl_extent *extent, int64_t n, int64_t n_outputs,
-                               int has_hessian, int weighted)
+static void squares_task(void *context, int64_t task, int thread)
 {
-    bl_format format = {.has_hessian = has_hessian, .w_bits = 64, .w_scale = 1.0,
-                        .h_scale = 1.0};
+    bl_grower *s = context;
+    const int32_t *rows = s->target->rows;
+    int64_t first = task * BL_TASK_ROWS, sum = 0;
+    int64_t n = s->n - first < BL_TASK_ROWS ? s->n - first : BL_TASK_ROWS;
+    double scale = bl_scale_for(s->extent.max_g, TAIL_BITS);
+    (void)thread;
+    for (int64_t k = 0; k < s->target->n_outputs; k++) {
+        const double *gradient = output_of(s->target->gradient, s, k);
+        for (int64_t i = first; i < first + n; i++) {
+            double scaled = gradient[rows ? rows[i] : i] * scale;
+            sum += (int64_t)(scaled * scaled + 0.5);
+        }
+    }
+    s->task_totals[task * s->cell_words] = sum;
+}
+
+/* Far from the limits, the float64 sum of squares tells the same, and it is there. */
+static int is_clear(const bl_grower *s, double tail)
+{
+    double max_g = s->extent.max_g;
+    int coarse = tail > 0.98 * 64 * 64 && tail < 1.02 * 64 * 64;
+    int finer = tail > 0.98 * 512 * 512 && tail < 1.02 * 512 * 512;
+    return !s->target->parts && max_g > 1e-140 && max_g < 1e140 && !coarse && !finer;
+}
+
+/* The square of the greatest gradient over the mean square. */
+static double tail_of(bl_grower *s)
+{
+    double n_values = (double)s->n_all * (double)s->target->n_outputs;
+    double greatest = s->extent.max_g * bl_scale_for(s->extent.max_g, TAIL_BITS);
+    double tail = s->extent.max_g * s->extent.max_g / (s->extent.sum_gg / n_values);
+    int64_t n_tasks = (s->n + BL_TASK_ROWS - 1) / BL_TASK_ROWS, sum = 0;
+    if (is_clear(s, tail))
+        return tail;
+    bl_parallel_for(squares_task, s, n_tasks, s->n_threads);
+    for (int64_t t = 0; t < n_tasks; t++)
+        sum += s->task_totals[t * s->cell_words];
+    bl_reduce(s, &sum, 1, BL_REDUCE_SUM);
+    return sum > 0 ? greatest * greatest / ((double)sum / n_values) : 0.0;
+}
+
+static bl_format choose_format(bl_grower *s)
+{
+    const bl_extent *extent = &s->extent;
+    int has_hessian = s->target->hessian != NULL, weighted = s->target->weight != NULL;
+    int64_t n = s->n_all;
+    bl_format format = {.has_hessian = has_hessian, .lanes = s->format.lanes,
+                        .w_bits = 64, .w_scale = 1.0, .h_scale = 1.0};
     int log2_n = 0, g_bits, h_bits = FINE_BITS, w_bits = 0;
-    double n_values = (double)n * (double)n_outputs;
-    double tail = extent->max_g * extent->max_g / (extent->sum_gg / n_values);
+    double tail = has_hessian && !weighted && n > WIDE_ROWS ? tail_of(s) : 0.0;
     while (((int64_t)1 << log2_n) < n)
         log2_n++;
     if (!has_hessian) {
@@ -139,6 +184,13 @@ static void add_block(const bl_grower *s, const int32_t *rows, int64_t n, int64_
     }
 }
 
+/* The seed of the dither of an output: by it, rows count from the first of all parts. */
+static uint64_t seed_of(const bl_grower *s, int64_t k)
+{
+    const bl_parts *parts = s->target->parts;
+    return bl_hash_from(bl_hash_output(s->params->seed, k), parts ? parts->first_row : 0);
+}
+
 /* Narrow words of several outputs: each output's in one stretch, which is fast, and then
  * side by side. */
 static void quantize_lanes(bl_grower *s, int64_t first, int64_t n, int64_t *stretch)
@@ -151,7 +203,7 @@ static void quantize_lanes(bl_grower *s, int64_t first, int64_t n, int64_t *stre
             s->kernels->quantize(output_of(target->gradient, s, k) + first,
                                  from(output_of(target->hessian, s, k), first),
                                  from(target->weight, first), NULL, 0, n, &s->format,
-                                 bl_hash_from(bl_hash_output(s->params->seed, k), first),
+                                 bl_hash_from(seed_of(s, k), first),
                                  1, stretch);
         else
             memset(stretch, 0, (size_t)n * sizeof *stretch);
@@ -176,7 +228,7 @@ static void quantize_task(void *context, int64_t task, int thread)
             s->kernels->quantize(output_of(target->gradient, s, k),
                                  output_of(target->hessian, s, k), target->weight,
                                  target->rows, first, n, &s->format,
-                                 bl_hash_output(s->params->seed, k), s->row_words,
+                                 seed_of(s, k), s->row_words,
                                  s->words + k);
         else
             for (int64_t i = first; i < first + n; i++) {    /* outputs that pad */
@@ -209,21 +261,20 @@ static void fold_extents(bl_grower *s, int64_t n_blocks)
 
 int bl_make_words(bl_grower *s)
 {
-    const bl_target *target = s->target;
     int64_t n_blocks = (s->n + BL_SUM_BLOCK - 1) / BL_SUM_BLOCK;
     int64_t n_tasks = (s->n + BL_TASK_ROWS - 1) / BL_TASK_ROWS;
     bl_parallel_for(extent_task, s, (n_blocks + EXTENT_BLOCKS - 1) / EXTENT_BLOCKS,
                     s->n_threads);
     fold_extents(s, n_blocks);
+    int status = bl_reduce_extent(s);
+    if (status != BL_OK)
+        return status;
     if (s->extent.not_finite)
         return BL_NOT_FINITE;
     if (s->extent.negative)
         return BL_NEGATIVE;
-    int lanes = s->format.lanes;
-    s->format = choose_format(&s->extent, s->n, target->n_outputs, target->hessian != NULL,
-                              target->weight != NULL);
-    s->format.lanes = lanes;
-    s->row_words = s->format.wide ? 2 * lanes : lanes;
+    s->format = choose_format(s);
+    s->row_words = s->format.wide ? 2 * s->format.lanes : s->format.lanes;
     memset(s->cleared, 0, sizeof s->cleared);
     bl_parallel_for(quantize_task, s, n_tasks, s->n_threads);
     memset(s->totals, 0, (size_t)s->cell_words * sizeof *s->totals);
@@ -231,5 +282,6 @@ int bl_make_words(bl_grower *s)
         for (int j = 0; j < s->cell_words; j++)
             s->totals[j] = (int64_t)((uint64_t)s->totals[j]
                                      + (uint64_t)s->task_totals[t * s->cell_words + j]);
-    return BL_OK;
+    bl_reduce(s, s->totals, s->cell_words, BL_REDUCE_SUM);
+    return s->failed;
 }

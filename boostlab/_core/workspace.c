@@ -91,6 +91,7 @@ static size_t lay_out(bl_grower *s, int64_t capacity, char *block)
     s->drawn = reserve(block, &used, 2 * f, sizeof *s->drawn);
     s->keys = reserve(block, &used, f, sizeof *s->keys);
     s->splits = reserve(block, &used, 2 * f, sizeof *s->splits);
+    s->packed = reserve(block, &used, bl_packed_words(s), sizeof *s->packed);
     s->scratch = reserve(block, &used, s->n_threads, (size_t)s->scratch_stride);
     return used;
 }
@@ -147,7 +148,7 @@ int64_t *bl_take_cells(bl_grower *s)
         int64_t capacity = 2 * workspace->capacity + 64;
         char **spare = realloc(workspace->spare, (size_t)capacity * sizeof *spare);
         if (!spare) {
-            s->failed = 1;
+            s->failed = BL_NO_MEMORY;
             return NULL;
         }
         workspace->spare = spare;
@@ -155,7 +156,7 @@ int64_t *bl_take_cells(bl_grower *s)
     }
     char *cells = allocate((size_t)workspace->cell_bytes);
     if (!cells)
-        s->failed = 1;
+        s->failed = BL_NO_MEMORY;
     else
         s->n_cells++;
     return (int64_t *)cells;

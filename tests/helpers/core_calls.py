@@ -196,7 +196,11 @@ def grouped(arguments: dict[str, object]) -> tuple[object, ...]:
 
 def grow_with(arguments: dict[str, object]) -> oracle.Tree:
     """Call ``_core.grow`` and cut the arrays to the nodes grown."""
-    n_nodes = _core.grow(*grouped(arguments))
+    return cut_tree(arguments, _core.grow(*grouped(arguments)))
+
+
+def cut_tree(arguments: dict[str, object], n_nodes: int) -> oracle.Tree:
+    """The tree that growing has written to its arguments."""
     names = [name if name != "weight" else "weight_out" for name in NODE]
     arrays = [arguments[name][:n_nodes].copy() for name in names]
     if arrays[3].shape[1] == 1:

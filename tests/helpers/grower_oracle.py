@@ -268,11 +268,12 @@ def coarse(gain: np.ndarray | float) -> np.ndarray:
 
 
 def _tail(g: np.ndarray) -> float:
-    """The square of the greatest gradient over the mean square."""
-    greatest = np.abs(g).max()
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        squares = blocked_sum((g * g).ravel())
-        return greatest * greatest / (squares / g.size)
+    """The square of the greatest gradient over the mean square, on 15-bit integers."""
+    greatest = float(np.abs(g).max())
+    scale = scale_of(greatest, 15)
+    squares = np.floor((g * scale) ** 2 + 0.5).astype(np.int64)
+    total = int(squares.sum())
+    return (greatest * scale) ** 2 / (total / g.size) if total else 0.0
 
 
 def output_seed(seed: int, output: int) -> int:
