@@ -162,23 +162,22 @@ def splits_sets(learner: Any) -> bool:
 
     Such a learner weighs rare categories by itself, and wants every one of them.
     """
-    if learner is None or isinstance(learner, str):
-        return learner in (None, "tree") and getattr(Tree, "splits_sets", False)
-    if isinstance(learner, list | tuple):
-        return all(splits_sets(each) for each in learner)
-    if isinstance(learner, Mixture):
-        return splits_sets(list(learner.learners))
-    return bool(getattr(learner, "splits_sets", False))
+    return _only_trees(learner)
 
 
 def takes_sparse(learner: Any) -> bool:
-    """Return whether a learner, or what stands for one, takes sparse tables: trees."""
+    """Return whether a learner, or what stands for one, takes sparse tables."""
+    return _only_trees(learner)
+
+
+def _only_trees(learner: Any) -> bool:
+    """Return whether all that learns are trees."""
     if learner is None or isinstance(learner, str):
         return learner in (None, "tree")
     if isinstance(learner, list | tuple):
-        return all(takes_sparse(each) for each in learner)
+        return all(_only_trees(each) for each in learner)
     if isinstance(learner, Mixture):
-        return takes_sparse(list(learner.learners))
+        return _only_trees(list(learner.learners))
     return isinstance(learner, Tree)
 
 

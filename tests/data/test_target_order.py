@@ -6,6 +6,7 @@ import pytest
 
 from boostlab import (
     BoostingClassifier,
+    BoostingRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
 )
@@ -231,3 +232,14 @@ def test_handle_unknown_can_change_in_a_warm_start():
     model.set_params(n_estimators=3, handle_unknown="error").fit(X, y)
     with pytest.raises(ValueError, match="category 'z'"):
         model.predict(new)
+
+
+def test_trees_see_every_category_and_other_learners_share_rare_ones():
+    X = pd.DataFrame({"c": ["a", "b"] * 100 + [f"r{i}" for i in range(20)]})
+    y = np.arange(220.0)
+    kept = GradientBoostingRegressor(n_estimators=2).fit(X, y)
+    assert kept.encoder_.values_of_codes(0) == tuple(
+        (value,) for value in kept.encoder_.categories_[0]
+    )
+    pooled = BoostingRegressor(learner="linear", n_estimators=2).fit(X, y)
+    assert len(pooled.encoder_.values_of_codes(0)) == 3
