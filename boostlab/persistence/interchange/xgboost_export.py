@@ -57,10 +57,10 @@ def to_xgboost_json(model: Any, path: str | os.PathLike[str]) -> None:
     -----
     The file reads encoded features, ``model.encoder_.transform(X)``: numbers as they
     are and strings as codes. Features that trees split by sets have the type "c", so
-    the matrix needs ``enable_categorical=True`` and these types. XGBoost 3.2 was seen to
-    end its process on many rows and many deep trees of such sets, for a reason not yet
-    found: try the file on your rows first. The baseline is in the leaves of the first
-    trees. Labels are 0 .. K-1. An objective that XGBoost lacks
+    the matrix needs ``enable_categorical=True`` and these types. XGBoost 3.2 was seen
+    to end its process on many rows and many deep trees of such sets, for a reason not
+    yet found: try the file on your rows first. The baseline is in the leaves of the
+    first trees. Labels are 0 .. K-1. An objective that XGBoost lacks
     becomes one with the same link.
 
     Examples
