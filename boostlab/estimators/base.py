@@ -86,6 +86,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         """Return a sentence for each combination of parameters that cannot be."""
         return []
 
+    def _takes_sparse(self) -> bool:
+        """Return whether sparse matrices are taken as they are."""
+        return takes_sparse(self.learner)
+
     def _make_objective(self) -> Objective:
         """Return the objective for the targets that were learnt."""
         raise NotImplementedError
@@ -318,7 +322,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         check_consistent_length(X, y)
         weight = check_weight(given.sample_weight, len(y), "sample_weight" + suffix)
         group = self._check_group(given.group, len(y), "group" + suffix)
-        sparse = takes_sparse(self.learner)
+        sparse = self._takes_sparse()
         if encoder.is_fitted:
             numeric = encoder.transform(X, accept_sparse=sparse)
         else:
@@ -410,7 +414,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     def _table(self, X: Any) -> Table:
         """Return new rows as the table that the ensemble reads."""
         check_is_fitted(self)
-        sparse = takes_sparse(self.learner)
+        sparse = self._takes_sparse()
         numeric = self.encoder_.transform(X, accept_sparse=sparse)
         check_finite(self, numeric)
         return Table(
@@ -472,7 +476,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = allows_missing(self.learner)
         tags.input_tags.categorical = partitions(self.learner)
-        tags.input_tags.sparse = takes_sparse(self.learner)
+        tags.input_tags.sparse = self._takes_sparse()
         return tags
 
 

@@ -165,6 +165,9 @@ class TreeBoosting:
             return piece(self.dropout, {})
         return Dart(rate=self.dropout) if self.dropout else None
 
+    def _takes_sparse(self) -> bool:
+        return super()._takes_sparse() and not self.linear_leaves
+
     def _make_learner(self) -> WeakLearner:
         if self.learner is not None:
             return learner_piece(self.learner)
