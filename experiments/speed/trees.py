@@ -148,7 +148,13 @@ def prepare(name: str, folder: Path) -> Path | None:
     return path
 
 
-def make(method: str, classify: bool, threads: int, n_trees: int, n_leaves: int):
+def make(
+    method: str,
+    classify: bool,
+    threads: int,
+    n_trees: int = N_TREES,
+    n_leaves: int = N_LEAVES,
+):
     """Return an unfitted estimator of `method`."""
     if method.startswith("boostlab"):
         from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
