@@ -62,8 +62,8 @@ static inline double bl_dot(const double *a, const double *b, int lanes)
 
 /* Keys of the categories: their ratio, or its projection on the direction found by two
  * steps of the power method from the category that lies furthest out. */
-static inline void bl_category_keys(bl_categories *all, const bl_category *total, int lanes,
-                                    double smoothing)
+static inline void bl_category_keys(bl_categories *all, const bl_category *total,
+                                    int lanes, double smoothing)
 {
     double ratios[BL_MAX_BINS + 1][BL_MAX_LANES], direction[BL_MAX_LANES] = {1.0};
     double furthest = -1.0;
@@ -125,7 +125,7 @@ static inline double bl_category_score(const bl_category *group, int lanes, doub
 }
 
 static inline int bl_category_allowed(const bl_category *group, int lanes,
-                                   const bl_params *params)
+                                      const bl_params *params)
 {
     double h[BL_MAX_LANES];
     memcpy(h, group->h, (size_t)lanes * sizeof *h);
@@ -134,16 +134,19 @@ static inline int bl_category_allowed(const bl_category *group, int lanes,
         && (lanes > 1 || group->h[0] + params->l2 > 0);
 }
 
-/* The gain of a split, or -1 where it is not allowed. */
-static inline double bl_category_gain(const bl_category *left, const bl_category *total, int lanes,
-                                   const bl_params *params, double l2)
+/* The gain of a split over a node that scores `parent`; -1 where it is not allowed. */
+static inline double bl_category_gain(const bl_category *left, const bl_category *total,
+                                      double parent, int lanes, const bl_params *params,
+                                      double l2)
 {
     bl_category right = *total;
     bl_add_category(&right, left, lanes, -1.0);
-    if (!bl_category_allowed(left, lanes, params) || !bl_category_allowed(&right, lanes, params))
+    if (!bl_category_allowed(left, lanes, params)
+        || !bl_category_allowed(&right, lanes, params))
         return -1.0;
-    double score = bl_category_score(left, lanes, l2) + bl_category_score(&right, lanes, l2);
-    double gain = score - bl_category_score(total, lanes, params->l2);
+    double score = bl_category_score(left, lanes, l2)
+        + bl_category_score(&right, lanes, l2);
+    double gain = score - parent;
     return gain > BL_GAIN_FLOOR * score ? bl_coarse(gain) : -1.0;
 }
 
@@ -204,17 +207,18 @@ static void bl_best_subset(const int64_t *cells, int32_t n_bins, const bl_format
         return;
     bl_category_keys(&all, &total, lanes, params->category_smoothing);
     bl_sort_categories(&all, order);
+    const double parent = bl_category_score(&total, lanes, params->l2);
     bl_category left = {.w = 0.0};
     for (int32_t i = 0; i + 1 < all.count; i++) {
         bl_add_category(&left, all.groups + order[i], lanes, 1.0);
-        double gain = bl_category_gain(&left, &total, lanes, params,
-                                    params->l2 + params->category_l2);
+        double gain = bl_category_gain(&left, &total, parent, lanes, params,
+                                       params->l2 + params->category_l2);
         if (gain > best->gain)
             bl_take_subset(&all, order, 0, i, gain, best);
     }
     for (int32_t i = 0; all.count <= BL_ONE_AGAINST_REST && i < all.count; i++) {
-        double gain = bl_category_gain(all.groups + order[i], &total, lanes, params,
-                                    params->l2);
+        double gain = bl_category_gain(all.groups + order[i], &total, parent, lanes,
+                                       params, params->l2);
         if (gain > best->gain)
             bl_take_subset(&all, order, i, i, gain, best);
     }
