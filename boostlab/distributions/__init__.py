@@ -1,0 +1,75 @@
+"""Families of distributions, with all that natural-gradient boosting asks of them.
+
+One file a family; ``README.md`` in this folder says how to write one.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from boostlab.distributions.base import Distribution
+from boostlab.distributions.normal import Normal
+from boostlab.distributions.predictive import Predictive
+from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+
+__all__ = [
+    "CRPS",
+    "Distribution",
+    "LogScore",
+    "Normal",
+    "Predictive",
+    "Score",
+    "distribution_names",
+    "get_distribution",
+    "get_score",
+]
+
+_FAMILIES: tuple[type[Distribution], ...] = (Normal,)
+
+_NAMED = {family.name: family for family in _FAMILIES}
+
+_CLASSES = ("classes",)
+"""Supports that are for classifiers."""
+
+
+def distribution_names(task: str = "regression") -> tuple[str, ...]:
+    """Return the names of the families for a task.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    """
+    classifies = task == "classification"
+    return tuple(
+        name
+        for name, family in _NAMED.items()
+        if (family.support in _CLASSES) == classifies
+    )
+
+
+def get_distribution(distribution: Any) -> Distribution:
+    """Return the family of a name, or the one that was given.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `distribution` is neither a name nor an instance of a family.
+    """
+    if isinstance(distribution, str):
+        if distribution in _NAMED:
+            return _NAMED[distribution]()
+        close = get_close_matches(distribution.lower(), _NAMED, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(
+            f"distribution {distribution!r} is unknown{hint}; give one of "
+            f"{list(_NAMED)}, or an instance of a Distribution."
+        )
+    if isinstance(distribution, type) or not hasattr(distribution, "log_density"):
+        raise TypeError(
+            f"distribution is {distribution!r:.200}; give one of {list(_NAMED)}, or an "
+            "instance of a Distribution, such as Normal()."
+        )
+    return distribution
