@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from boostlab.sweeps.datasets import Dataset, load, sample_rows
+from boostlab.sweeps.datasets import Dataset, is_numeric, load, sample_rows
 from boostlab.sweeps.environment import environment_hash
 from boostlab.sweeps.metrics import metrics_for
 from boostlab.sweeps.plan import Cell
@@ -205,6 +205,7 @@ class _Fitted:
         self._probability = cell.task != "regression"
         self._model = method.build(cell.threads, cell.model_seed)
         self._encoder = ENCODINGS[method.encoding](method.max_categories)
+        self._categories_as = method.categories_as
         self._impute = method.encoding == "ordinal" and not _takes_missing(self._model)
         self.encode_seconds = 0.0
 
@@ -214,6 +215,9 @@ class _Fitted:
         if self._impute:
             self._medians = encoded.median().fillna(0.0)
             encoded = encoded.fillna(self._medians)
+        if self._categories_as:
+            categories = [name for name in encoded if not is_numeric(encoded[name])]
+            self._model.set_params(**{self._categories_as: categories})
         self._model.fit(encoded, y)
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:

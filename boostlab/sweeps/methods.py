@@ -19,8 +19,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from boostlab.sweeps.mistakes import did_you_mean
 from boostlab.sweeps.specs import FAMILIES, MethodSpec, family_of
 
-#: Parameters that the protocol sets, under the name scikit-learn gives them.
-PROTOCOL_PARAMS = {"n_jobs": "threads", "random_state": "model_seeds"}
+#: Parameters that the protocol sets: scikit-learn's names, and CatBoost's for threads.
+PROTOCOL_PARAMS = {
+    "n_jobs": "threads",
+    "thread_count": "threads",
+    "random_state": "model_seeds",
+}
 
 
 class MethodUnavailableError(Exception):
@@ -48,6 +52,9 @@ class Method:
     is_reference : bool
         True for what ignores the features; plots leave it out where it would
         squeeze the others together.
+    categories_as : str, optional
+        The constructor parameter that lists the columns which are categories, of a
+        method that does not see it in their dtype.
     """
 
     name: str
@@ -58,6 +65,7 @@ class Method:
     defaults: dict[str, Any] = field(default_factory=dict)
     by_family: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_reference: bool = False
+    categories_as: str | None = None
 
     def path(self, family: str) -> str | None:
         """Return the dotted path of the class for a family of tasks."""
@@ -120,6 +128,16 @@ register_method(
 )
 register_method(
     Method(
+        name="catboost",
+        regressor="catboost.CatBoostRegressor",
+        classifier="catboost.CatBoostClassifier",
+        encoding="text",
+        defaults={"verbose": False, "allow_writing_files": False},
+        categories_as="cat_features",
+    )
+)
+register_method(
+    Method(
         name="dummy",
         regressor="sklearn.dummy.DummyRegressor",
         classifier="sklearn.dummy.DummyClassifier",
@@ -153,6 +171,8 @@ class ResolvedMethod:
         Version of the code behind the class.
     is_reference : bool
         Whether it ignores the features.
+    categories_as : str or None
+        The parameter that lists the columns which are categories.
     """
 
     name: str
@@ -163,19 +183,22 @@ class ResolvedMethod:
     max_categories: int | None
     version: str
     is_reference: bool = False
+    categories_as: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return what a cell's id depends on: all but the names of the reader."""
         data = asdict(self)
-        for name in ("name", "label", "is_reference"):
+        # The last one follows from the class.
+        for name in ("name", "label", "is_reference", "categories_as"):
             del data[name]
         return data
 
     def build(self, threads: int, seed: int) -> Any:
         """Return an unfitted estimator with the protocol's threads and seed."""
         estimator = import_class(self.path)(**self.params)
-        known = estimator.get_params(deep=False)
-        values = {"n_jobs": threads, "random_state": seed}
+        # CatBoost's get_params tells only what was given.
+        known = estimator.get_params(deep=False).keys() | _parameters(type(estimator))[0]
+        values = {"n_jobs": threads, "thread_count": threads, "random_state": seed}
         return estimator.set_params(**{k: v for k, v in values.items() if k in known})
 
 
@@ -207,6 +230,7 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
         max_categories=method.max_categories,
         version=version_of(path),
         is_reference=method.is_reference,
+        categories_as=method.categories_as,
     )
 
 

@@ -95,6 +95,24 @@ class Ordinal(Categories):
         super().__init__(max_categories=0)
 
 
+class Text:
+    """Strings and categories become strings, everything else float.
+
+    A missing category becomes a string of its own: what CatBoost wants.
+    """
+
+    def __init__(self, max_categories: int | None = None) -> None:
+        self.max_categories = max_categories
+
+    def fit(self, X: pd.DataFrame) -> Text:
+        """Learn nothing."""
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame of floats and strings."""
+        return _split_types(X)
+
+
 class OneHot:
     """One column a category, medians for missing numbers, unit variance.
 
@@ -140,6 +158,7 @@ ENCODINGS: dict[str, Callable[[int | None], Encoder]] = {
     "none": AsIs,
     "category": Categories,
     "ordinal": Ordinal,
+    "text": Text,
     "onehot": OneHot,
 }
 
