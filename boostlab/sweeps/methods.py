@@ -197,7 +197,9 @@ class ResolvedMethod:
         """Return an unfitted estimator with the protocol's threads and seed."""
         estimator = import_class(self.path)(**self.params)
         # CatBoost's get_params tells only what was given.
-        known = estimator.get_params(deep=False).keys() | _parameters(type(estimator))[0]
+        known = (
+            estimator.get_params(deep=False).keys() | _parameters(type(estimator))[0]
+        )
         values = {"n_jobs": threads, "thread_count": threads, "random_state": seed}
         return estimator.set_params(**{k: v for k, v in values.items() if k in known})
 

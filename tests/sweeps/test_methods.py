@@ -38,6 +38,7 @@ def test_built_in_methods_are_built_with_the_threads_and_seed_given(name, task):
     estimator = resolved.build(threads=3, seed=5)
     params = estimator.get_params()
     assert params.get("n_jobs", 3) == 3
+    assert params.get("thread_count", 3) == 3
     assert params.get("random_state", 5) == 5
 
 
@@ -119,3 +120,19 @@ def test_a_mistake_is_told_once_though_two_classes_have_it():
 def test_a_taken_name_is_refused():
     with pytest.raises(ValueError, match="'dummy' is there already"):
         register_method(Method("dummy"))
+
+
+def test_catboost_is_given_threads_and_seed_though_its_parameters_hide_them():
+    pytest.importorskip("catboost")
+    params = (
+        resolve(spec_of("catboost"), "binary").build(threads=3, seed=5).get_params()
+    )
+    assert params["thread_count"] == 3
+    assert params["random_state"] == 5
+
+
+def test_threads_are_the_protocols_under_either_name():
+    pytest.importorskip("catboost")
+    ((keys, text),) = mistakes_of(spec_of("catboost", params={"thread_count": 4}))
+    assert keys == ("params", "thread_count")
+    assert "[protocol] threads" in text

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boostlab.sweeps.prepare import ENCODINGS, AsIs, Categories, OneHot, Ordinal
+from boostlab.sweeps.prepare import ENCODINGS, AsIs, Categories, OneHot, Ordinal, Text
 
 
 @pytest.fixture
@@ -54,6 +54,13 @@ def test_a_column_without_any_value_becomes_constant():
     )
     encoded = Categories().fit(frame.iloc[:2]).transform(frame)
     np.testing.assert_array_equal(encoded, np.zeros((3, 2)))
+
+
+def test_text_keeps_strings_and_names_what_is_missing(frame):
+    encoded = Text().fit(frame).transform(frame)
+    assert encoded["x0"].tolist() == ["b", "(missing)", "a", "c"]
+    assert encoded["x1"].tolist() == ["u", "v", "(missing)", "u"]
+    np.testing.assert_array_equal(encoded["x3"], [1, np.nan, 3, 4])
 
 
 def test_ordinal_makes_codes_of_everything(frame):

@@ -215,6 +215,8 @@ def test_strings_and_holes_reach_every_method(plan_of, finish, local_data):
     params = { n_estimators = 10 }
     [methods.lightgbm]
     params = { n_estimators = 10 }
+    [methods.catboost]
+    params = { n_estimators = 10 }
     [methods.forest]
     regressor = "sklearn.ensemble.RandomForestRegressor"
     classifier = "sklearn.ensemble.RandomForestClassifier"
