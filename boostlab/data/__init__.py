@@ -1,6 +1,7 @@
 """Tables in, and the views of one table: numeric, binned."""
 
-from boostlab.data.binning import BinnedTable, Bins, Borders
+from boostlab.data.binning import BinnedTable, Bins
+from boostlab.data.borders import Borders
 from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
 

@@ -66,7 +66,7 @@ class Table:
     ) -> None:
         self._values = _checked_numeric(numeric)
         self._by_feature: Values | None = None
-        self.weight = _checked_weight(weight, self.n_samples)
+        self.weight = checked_weight(weight, self.n_samples)
         self.feature_names = _checked_names(feature_names, self.n_features)
         self.reference = reference
         self.seed = seed
@@ -246,9 +246,10 @@ def _checked_numeric(numeric: Any) -> Values:
     return numeric
 
 
-def _checked_weight(
+def checked_weight(
     weight: ArrayLike | None, n_samples: int
 ) -> NDArray[np.float64] | None:
+    """Return the weights as an array, or raise if they are not positive."""
     if weight is None:
         return None
     weight = np.ascontiguousarray(weight, dtype=np.float64)

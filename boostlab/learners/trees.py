@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from boostlab import _core
 from boostlab.contributions import Cells, scaled_cells
-from boostlab.data.binning import Bins, Borders
+from boostlab.data.binning import Bins
+from boostlab.data.borders import Borders
 from boostlab.learners.tree_arrays import (
     TreeArrays,
     joined_subsets,

@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import row_keys
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from boostlab.data import Bins, Table
-from boostlab.data.binning import midpoints, quantile_borders
+from boostlab.data.borders import midpoints, quantile_borders
 from boostlab.parallel import threads
 
 INF = math.inf
@@ -287,8 +288,7 @@ def test_sampled_rows_come_from_the_seed():
     borders = [Table(x, seed=seed).fitted(view).borders for seed in (1, 1, 2)]
     np.testing.assert_array_equal(borders[0], borders[1])
     assert not np.array_equal(borders[0], borders[2])
-    rows = np.random.default_rng(1).choice(3000, 500, replace=False, shuffle=False)
-    sample = Table(x[np.sort(rows)]).fitted(Bins(max_bins=20))
+    sample = Table(x[row_keys.least_rows(1, 3000, 500)]).fitted(Bins(max_bins=20))
     np.testing.assert_array_equal(borders[0], sample.borders)
 
 
@@ -296,7 +296,7 @@ def test_sampled_weights_belong_to_the_sampled_rows():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((3000, 1))
     weight = rng.gamma(0.3, size=3000) + 1e-6
-    rows = np.random.default_rng(1).choice(3000, 500, replace=False, shuffle=False)
+    rows = row_keys.least_rows(1, 3000, 500)
     view = Bins(max_bins=20, subsample=500)
     np.testing.assert_array_equal(
         Table(x, weight=weight, seed=1).fitted(view).borders,
