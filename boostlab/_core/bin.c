@@ -14,7 +14,7 @@ typedef struct {
     const bl_matrix *x;
     const double *borders;
     const int64_t *offsets;
-    uint8_t *columns, *tiles;
+    uint8_t *columns;
     int64_t n_tiles;
 } bin_context;
 
@@ -22,18 +22,15 @@ typedef struct {
 typedef struct {
     bl_bin_search search[BL_TILE];
     double values[BL_TILE][BL_BIN_STRIP];
-    uint8_t bins[BL_TILE][BL_BIN_STRIP];
 } bin_scratch;
 
-/* Bin `n` rows from `start` of the features of one tile, into the copies wanted. */
+/* Bin `n` rows from `start` of the features of one tile. */
 static void bin_strip(const bin_context *c, int64_t tile, int64_t start, int64_t n,
                       int32_t n_features, bin_scratch *scratch)
 {
     const bl_matrix *x = c->x;
     int64_t first = tile * BL_TILE;
-    int64_t stride = c->columns ? x->n_rows : BL_BIN_STRIP;
-    uint8_t *columns =
-        c->columns ? c->columns + first * x->n_rows + start : scratch->bins[0];
+    uint8_t *columns = c->columns + first * x->n_rows + start;
     int by_row = x->feature_stride == bl_item_size(x->dtype);
     if (by_row)
         bl_load_rows(x, start, n, first, n_features, BL_BIN_STRIP, scratch->values[0]);
@@ -41,11 +38,8 @@ static void bin_strip(const bin_context *c, int64_t tile, int64_t start, int64_t
         const double *values = scratch->values[j];
         if (!by_row)
             values = bl_load_column(x, start, n, first + j, scratch->values[j]);
-        bl_cpu()->bin_values(values, n, &scratch->search[j], columns + j * stride);
+        bl_cpu()->bin_values(values, n, &scratch->search[j], columns + j * x->n_rows);
     }
-    if (c->tiles)
-        bl_cpu()->interleave(columns, stride, n_features, n,
-                             c->tiles + (tile * x->n_rows + start) * BL_TILE);
 }
 
 static void bin_task(void *context, int64_t index, int thread)
@@ -70,10 +64,10 @@ static void bin_task(void *context, int64_t index, int thread)
 }
 
 void bl_bin(const bl_matrix *x, const double *borders, const int64_t *offsets,
-            uint8_t *columns, uint8_t *tiles, int n_threads)
+            uint8_t *columns, int n_threads)
 {
     int64_t n_blocks = (x->n_rows + TASK_ROWS - 1) / TASK_ROWS;
     int64_t n_tiles = (x->n_features + BL_TILE - 1) / BL_TILE;
-    bin_context context = {x, borders, offsets, columns, tiles, n_tiles};
+    bin_context context = {x, borders, offsets, columns, n_tiles};
     bl_parallel_for(bin_task, &context, n_blocks * n_tiles, n_threads);
 }

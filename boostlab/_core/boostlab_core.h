@@ -7,7 +7,8 @@
  * x belongs to the first bin b with x <= border[b], NaN to bin 255.
  *
  * Two copies of the bins: `columns` (feature-major, for partition and application) and
- * `tiles` (row-major in tiles of BL_TILE features, for histograms).
+ * `tiles` (row-major in tiles of BL_TILE bytes, for histograms). In tiles, features of
+ * few bins may share a byte: see bl_join.
  *
  * Fixed point.  Per tree and output, gradient g, hessian h and sample weight w become
  * integers q = round(x * 2^e), with e the largest exponent for which the greatest |x|
@@ -89,11 +90,20 @@ typedef struct {
 
 typedef struct {
     const uint8_t *columns;  /* (n_features, n_rows) */
-    const uint8_t *tiles;    /* (n_tiles, n_rows, BL_TILE) */
+    const uint8_t *tiles;    /* (bl_n_tiles, n_rows, BL_TILE), of the bundles */
     const int32_t *n_bins;   /* value bins of each feature, 0 .. 255 */
     const uint8_t *categorical;    /* whether bins are categories; NULL: none are */
     int64_t n_rows;
-    int32_t n_features, n_tiles;
+    int32_t n_features;
+
+    /* What a byte of a tile holds: the bin of a feature, or where `joint` the code of a
+     * combination of bins; bin_of[f * 256 + code] is the feature's bin then. */
+    int32_t n_bundles;
+    const int32_t *bundle;   /* of each feature, -1 where it is constant; NULL: bundle f
+                                is feature f, and joint and bin_of are not read */
+    const int32_t *n_codes;  /* of each bundle: the feature's n_bins, or codes 0 .. 255 */
+    const uint8_t *joint;    /* (n_bundles,) */
+    const uint8_t *bin_of;   /* (n_features, 256) */
 } bl_bins;
 
 /* Collect the distinct non-missing values of at most BL_DISTINCT_FEATURES features,
@@ -115,9 +125,32 @@ int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *value
 void bl_hash_rows(const bl_matrix *x, uint64_t *codes, int n_threads);
 
 /* Assign bins: the borders of feature j are borders[offsets[j]] .. [offsets[j+1]-1],
- * strictly ascending and at most 254 of them. Either copy may be NULL. */
+ * strictly ascending and at most 254 of them. columns is (n_features, n_rows). */
 void bl_bin(const bl_matrix *x, const double *borders, const int64_t *offsets,
-            uint8_t *columns, uint8_t *tiles, int n_threads);
+            uint8_t *columns, int n_threads);
+
+/* Bundles are laid out in as few tiles as hold them, each of (nearly) the same width. */
+static inline int32_t bl_n_tiles(int32_t n_bundles)
+{
+    return (n_bundles + BL_TILE - 1) / BL_TILE;
+}
+
+static inline int32_t bl_tile_width(int32_t n_bundles)
+{
+    int32_t n_tiles = bl_n_tiles(n_bundles);
+    return n_tiles ? (n_bundles + n_tiles - 1) / n_tiles : 0;
+}
+
+/* Number the pairs (codes[i], column[i]) that occur in n rows by their first rows, and
+ * write each row's number. Number c stands for first[c] and second[c], which have room for
+ * BL_MAX_BINS. Returns the count, or -1 where there are more than BL_MAX_BINS pairs. */
+int32_t bl_join(const uint8_t *codes, const uint8_t *column, int64_t n, uint8_t *joined,
+                uint8_t *first, uint8_t *second);
+
+/* Fill tiles with bundles: bundle b is row sources[b] of `columns`, or where that is
+ * negative row ~sources[b] of `joined`; both have n_rows a row. Unused bytes are 0. */
+void bl_fill_tiles(const uint8_t *columns, const uint8_t *joined, const int32_t *sources,
+                   int64_t n_rows, int32_t n_bundles, uint8_t *tiles, int n_threads);
 
 /* ---- losses ------------------------------------------------------------------- */
 
@@ -219,7 +252,7 @@ typedef enum { BL_REDUCE_SUM, BL_REDUCE_MAX } bl_reduction;
 
 /* The part of a table whose rows are spread over several machines. Every part grows the
  * same tree from its own rows, at once and with the same parameters, bins of the same
- * borders, capacity, and presence of hessian, weight and rows. Where they must know of
+ * borders, no bundles, capacity, and presence of hessian, weight and rows. Where they must know of
  * each other, all call `reduce`, equally often and with equal n: it replaces n numbers by
  * their sums (modulo 2^64) or by the greatest over all parts, and returns 0 on failure.
  * Exchanged are the greatest derivatives, the number of rows, the root's total, the

@@ -68,6 +68,7 @@ int bl_grower_allocate(bl_grower *s, int64_t capacity);
 int64_t *bl_thread_words(const bl_grower *s, int thread);
 int64_t *bl_thread_sums(const bl_grower *s, int thread);
 int64_t *bl_thread_cells(const bl_grower *s, int thread);
+int64_t *bl_thread_feature(const bl_grower *s, int thread);    /* cells of one feature */
 
 /* A histogram, uninitialised; NULL and s->failed where there is no memory. */
 int64_t *bl_take_cells(bl_grower *s);
@@ -103,6 +104,11 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
 
 /* parent -= child */
 void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child);
+
+/* The cells of one feature in the histogram of a node: in place, or where it shares a
+ * bundle in memory of the thread, which the next call overwrites. */
+const int64_t *bl_feature_cells(const bl_grower *s, const bl_node_state *node,
+                                int64_t feature, int thread);
 
 /* ---- search.c ----------------------------------------------------------------- */
 

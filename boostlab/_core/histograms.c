@@ -12,13 +12,7 @@ typedef struct {
     uint8_t used[BL_MAX_THREADS];  /* threads that took part */
 } histogram_job;
 
-static int32_t tile_width(const bl_bins *bins, int32_t tile)
-{
-    int32_t rest = bins->n_features - tile * BL_TILE;
-    return rest < BL_TILE ? rest : BL_TILE;
-}
-
-static int64_t feature_words(const bl_grower *s)
+static int64_t bundle_words(const bl_grower *s)
 {
     return (int64_t)BL_STRIDE * s->cell_words;
 }
@@ -26,8 +20,8 @@ static int64_t feature_words(const bl_grower *s)
 static void clear_cells(const bl_grower *s, int64_t *cells)
 {
     size_t size = (size_t)s->cell_words * sizeof *cells;
-    for (int32_t f = 0; f < s->bins->n_features; f++, cells += feature_words(s)) {
-        memset(cells, 0, (size_t)s->bins->n_bins[f] * size);
+    for (int32_t b = 0; b < s->bins->n_bundles; b++, cells += bundle_words(s)) {
+        memset(cells, 0, (size_t)s->bins->n_codes[b] * size);
         memset(cells + (int64_t)BL_MISSING * s->cell_words, 0, size);
     }
 }
@@ -60,22 +54,24 @@ static void add_piece(bl_grower *s, int64_t begin, int64_t end, int thread,
     int64_t n = end - begin;
     const int64_t *words = gather_words(s, rows, n, bl_thread_words(s, thread));
     int consecutive = rows[n - 1] - rows[0] == n - 1;
-    for (int32_t t = 0; t < bins->n_tiles; t++) {
+    int32_t n_tiles = bl_n_tiles(bins->n_bundles), step = bl_tile_width(bins->n_bundles);
+    for (int32_t t = 0; t < n_tiles; t++) {
         const uint8_t *tile = bins->tiles + (int64_t)t * bins->n_rows * BL_TILE;
+        int32_t first = t * step, rest = bins->n_bundles - first;
         if (consecutive)
             tile += (int64_t)rows[0] * BL_TILE;
         s->kernels->histogram(tile, consecutive ? NULL : rows, n, words, s->row_words,
-                              tile_width(bins, t),
-                              sums + (int64_t)t * BL_TILE * BL_STRIDE * s->row_words);
+                              rest < step ? rest : step,
+                              sums + (int64_t)first * BL_STRIDE * s->row_words);
     }
 }
 
 static void flush_sums(bl_grower *s, int64_t *sums, int add, int64_t *cells)
 {
     int lanes = s->format.lanes;
-    for (int32_t f = 0; f < s->bins->n_features; f++) {
-        int64_t at = (int64_t)f * BL_STRIDE * lanes, missing = at + BL_MISSING * lanes;
-        s->kernels->flush(sums + at, (int64_t)s->bins->n_bins[f] * lanes, &s->format,
+    for (int32_t b = 0; b < s->bins->n_bundles; b++) {
+        int64_t at = (int64_t)b * BL_STRIDE * lanes, missing = at + BL_MISSING * lanes;
+        s->kernels->flush(sums + at, (int64_t)s->bins->n_codes[b] * lanes, &s->format,
                           add, cells + 2 * at);
         s->kernels->flush(sums + missing, lanes, &s->format, add, cells + 2 * missing);
     }
@@ -103,11 +99,11 @@ static void histogram_task(void *context, int64_t task, int thread)
         flush_sums(s, sums, add, cells);
 }
 
-/* Words in use of a feature: its value bins, and the one of missing values. */
-static inline void add_feature(const bl_grower *s, int32_t f, int64_t *restrict out,
+/* Words in use of a bundle: its codes, and the cell of missing values. */
+static inline void add_bundle(const bl_grower *s, int32_t b, int64_t *restrict out,
                                const int64_t *restrict in, int64_t sign)
 {
-    int64_t n = (int64_t)s->bins->n_bins[f] * s->cell_words;
+    int64_t n = (int64_t)s->bins->n_codes[b] * s->cell_words;
     int64_t missing = (int64_t)BL_MISSING * s->cell_words;
     for (int64_t i = 0; i < n; i++)
         out[i] = (int64_t)((uint64_t)out[i] + (uint64_t)sign * (uint64_t)in[i]);
@@ -115,28 +111,28 @@ static inline void add_feature(const bl_grower *s, int32_t f, int64_t *restrict 
         out[i] = (int64_t)((uint64_t)out[i] + (uint64_t)sign * (uint64_t)in[i]);
 }
 
-static void merge_task(void *context, int64_t f, int thread)
+static void merge_task(void *context, int64_t b, int thread)
 {
     histogram_job *job = context;
     bl_grower *s = job->s;
-    int64_t at = f * feature_words(s);
+    int64_t at = b * bundle_words(s);
     int first = 1;
     (void)thread;
     for (int t = 0; t < s->n_threads; t++) {
         const int64_t *part = bl_thread_cells(s, t) + at;
         if (job->used[t] && first)
-            memcpy(job->cells + at, part, (size_t)feature_words(s) * sizeof *part);
+            memcpy(job->cells + at, part, (size_t)bundle_words(s) * sizeof *part);
         else if (job->used[t])
-            add_feature(s, (int32_t)f, job->cells + at, part, 1);
+            add_bundle(s, (int32_t)b, job->cells + at, part, 1);
         first &= !job->used[t];
     }
 }
 
 static void build_part(bl_grower *s, const bl_node_state *node, int64_t *cells)
 {
-    int64_t n = node->end - node->begin, f = s->bins->n_features;
+    int64_t n = node->end - node->begin, n_bundles = s->bins->n_bundles;
     histogram_job job = {.s = s, .begin = node->begin, .end = node->end, .cells = cells};
-    int threads = n * f * s->format.lanes < BL_PARALLEL_UPDATES ? 1 : s->n_threads;
+    int threads = n * n_bundles * s->format.lanes < BL_PARALLEL_UPDATES ? 1 : s->n_threads;
     if (n == 0) {                  /* its rows are in other parts, or it has none */
         clear_cells(s, cells);
         return;
@@ -156,7 +152,7 @@ static void build_part(bl_grower *s, const bl_node_state *node, int64_t *cells)
     bl_parallel_for(histogram_task, &job, (n + job.task_rows - 1) / job.task_rows,
                     threads);
     job.cells = cells;
-    bl_parallel_for(merge_task, &job, f, threads);
+    bl_parallel_for(merge_task, &job, n_bundles, threads);
 }
 
 void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
@@ -167,7 +163,28 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
 
 void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child)
 {
-    for (int32_t f = 0; f < s->bins->n_features; f++)
-        add_feature(s, f, parent + f * feature_words(s), child + f * feature_words(s),
-                    -1);
+    for (int32_t b = 0; b < s->bins->n_bundles; b++)
+        add_bundle(s, b, parent + b * bundle_words(s), child + b * bundle_words(s), -1);
+}
+
+const int64_t *bl_feature_cells(const bl_grower *s, const bl_node_state *node,
+                                int64_t feature, int thread)
+{
+    const bl_bins *bins = s->bins;
+    int64_t width = s->cell_words, b = bins->bundle ? bins->bundle[feature] : feature;
+    int64_t *cells = bl_thread_feature(s, thread);
+    if (b >= 0 && !(bins->bundle && bins->joint[b]))
+        return node->cells + b * bundle_words(s);
+    const uint8_t *bin_of = bins->bin_of + feature * 256;
+    memset(cells, 0, (size_t)(bins->n_bins[feature] * width) * sizeof *cells);
+    memset(cells + BL_MISSING * width, 0, (size_t)width * sizeof *cells);
+    if (b < 0)                     /* constant: nothing can split it */
+        return cells;
+    const int64_t *in = node->cells + b * bundle_words(s);
+    for (int32_t code = 0; code < bins->n_codes[b]; code++, in += width) {
+        int64_t *out = cells + bin_of[code] * width;
+        for (int64_t j = 0; j < width; j++)
+            out[j] = (int64_t)((uint64_t)out[j] + (uint64_t)in[j]);
+    }
+    return cells;
 }

@@ -26,11 +26,6 @@ int64_t bl_level_numbers(const bl_grower *s)
     return s->params->oblivious ? (int64_t)s->bins->n_features * LEVEL_GAINS : 0;
 }
 
-static const int64_t *cells_of(const bl_grower *s, int32_t id, int32_t feature)
-{
-    return s->nodes[id].cells + (int64_t)feature * BL_STRIDE * s->cell_words;
-}
-
 static int ensure_cells(bl_grower *s, int32_t id)
 {
     bl_node_state *node = s->nodes + id;
@@ -46,19 +41,19 @@ static void drop_surplus(bl_grower *s, int32_t id)
 }
 
 /* Add a node's gains of one feature to `sums`. */
-static void add_gains(bl_grower *s, int32_t id, int32_t feature, double *sums)
+static void add_gains(bl_grower *s, int32_t id, int32_t feature, int thread, double *sums)
 {
     bl_rule rule = bl_rule_of(s, id, feature);
-    s->kernels->add_ruled(cells_of(s, id, feature), s->bins->n_bins[feature], &s->format,
-                          s->params, &rule, s->totals + id * s->cell_words, sums);
+    const int64_t *cells = bl_feature_cells(s, s->nodes + id, feature, thread);
+    s->kernels->add_ruled(cells, s->bins->n_bins[feature], &s->format, s->params, &rule,
+                          s->totals + id * s->cell_words, sums);
 }
 
 static void level_task(void *context, int64_t feature, int thread)
 {
     level_job *job = context;
-    (void)thread;
     if (job->s->drawn[feature])
-        add_gains(job->s, job->id, (int32_t)feature,
+        add_gains(job->s, job->id, (int32_t)feature, thread,
                   job->s->level_gains + feature * LEVEL_GAINS);
 }
 
@@ -90,7 +85,8 @@ static void choose_side(bl_grower *s, bl_level *level)
     for (int32_t id = level->first; id < level->first + level->count; id++) {
         if (!ensure_cells(s, id))
             return;
-        const int64_t *weight = cells_of(s, id, level->feature) + lanes;
+        const int64_t *weight =
+            bl_feature_cells(s, s->nodes + id, level->feature, 0) + lanes;
         missing += bl_weight_lane((uint64_t)weight[BL_MISSING * 2 * lanes], &s->format);
         for (int32_t b = 0; b <= level->split.bin; b++)
             left += bl_weight_lane((uint64_t)weight[(int64_t)b * 2 * lanes], &s->format);
@@ -127,7 +123,7 @@ static void split_one(bl_grower *s, const bl_level *level, int32_t id, int searc
     int32_t small = (int32_t)s->n_nodes, large = small + 1;
     if (!ensure_cells(s, id))
         return;
-    add_gains(s, id, level->feature, gains);
+    add_gains(s, id, level->feature, 0, gains);
     node->feature = level->feature;
     node->split = level->split;
     node->split.gain =

@@ -13,8 +13,8 @@ void bl_reduce(bl_grower *s, int64_t *numbers, int64_t n, bl_reduction reduction
 int64_t bl_packed_words(const bl_grower *s)
 {
     int64_t cells = 0;
-    for (int32_t f = 0; s->target->parts && f < s->bins->n_features; f++)
-        cells += s->bins->n_bins[f] + 1;
+    for (int32_t b = 0; s->target->parts && b < s->bins->n_bundles; b++)
+        cells += s->bins->n_codes[b] + 1;
     return cells * s->cell_words;
 }
 
@@ -25,12 +25,12 @@ void bl_reduce_cells(bl_grower *s, int64_t *cells)
     if (!s->target->parts)
         return;
     for (int out = 0; out < 2; out++, at = s->packed) {
-        for (int32_t f = 0; f < s->bins->n_features; f++) {
-            int64_t *feature = cells + (int64_t)f * BL_STRIDE * width;
-            int64_t *missing = feature + BL_MISSING * width;
-            int64_t values = s->bins->n_bins[f] * width;
+        for (int32_t b = 0; b < s->bins->n_bundles; b++) {
+            int64_t *bundle = cells + (int64_t)b * BL_STRIDE * width;
+            int64_t *missing = bundle + BL_MISSING * width;
+            int64_t values = s->bins->n_codes[b] * width;
             size_t size = sizeof *cells;
-            memcpy(out ? feature : at, out ? at : feature, (size_t)values * size);
+            memcpy(out ? bundle : at, out ? at : bundle, (size_t)values * size);
             at += values;
             memcpy(out ? missing : at, out ? at : missing, (size_t)width * size);
             at += width;

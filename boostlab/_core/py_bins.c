@@ -112,44 +112,30 @@ static PyObject *core_summarize(PyObject *self, PyObject *args)
     return done ? PyLong_FromLongLong(count) : NULL;
 }
 
-/* A copy of the bins that may be None; returns 0 on error. */
-static int wanted(buffers *held, PyObject *object, const char *name, int dimensions,
-                  const Py_ssize_t *extents, uint8_t **data)
-{
-    *data = NULL;
-    if (object == Py_None)
-        return 1;
-    Py_buffer *view = acquire(held, object, name, U8, dimensions, extents, WRITE);
-    if (view)
-        *data = view->buf;
-    return view != NULL;
-}
-
 static PyObject *core_bin(PyObject *self, PyObject *args)
 {
-    PyObject *x_in, *borders_in, *offsets_in, *columns_in, *tiles_in;
+    PyObject *x_in, *borders_in, *offsets_in, *columns_in;
     buffers held = {.count = 0};
     bl_matrix x;
     int n_threads, done = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOi:bin", &x_in, &borders_in, &offsets_in,
-                          &columns_in, &tiles_in, &n_threads)
+    if (!PyArg_ParseTuple(args, "OOOOi:bin", &x_in, &borders_in, &offsets_in,
+                          &columns_in, &n_threads)
         || !check_threads(n_threads))
         return NULL;
     if (matrix(&held, x_in, "X", &x)) {
         Py_ssize_t n = x.n_rows, f = x.n_features;
         Py_ssize_t column_shape[2] = {f, n};
-        Py_ssize_t tile_shape[3] = {(f + BL_TILE - 1) / BL_TILE, n, BL_TILE};
         double *borders = vector(&held, borders_in, "borders", F64, -1, READ);
         Py_ssize_t n_borders = borders ? length_of(&held) : 0;
         int64_t *offsets =
             borders ? vector(&held, offsets_in, "offsets", I64, f + 1, READ) : NULL;
-        uint8_t *columns = NULL, *tiles = NULL;
-        if (offsets && wanted(&held, columns_in, "columns", 2, column_shape, &columns)
-            && wanted(&held, tiles_in, "tiles", 3, tile_shape, &tiles)
-            && check_borders(borders, n_borders, offsets, f)) {
+        Py_buffer *columns =
+            offsets ? acquire(&held, columns_in, "columns", U8, 2, column_shape, WRITE)
+                    : NULL;
+        if (columns && check_borders(borders, n_borders, offsets, f)) {
             Py_BEGIN_ALLOW_THREADS
-            bl_bin(&x, borders, offsets, columns, tiles, n_threads);
+            bl_bin(&x, borders, offsets, columns->buf, n_threads);
             Py_END_ALLOW_THREADS
             done = 1;
         }
@@ -186,7 +172,7 @@ PyMethodDef py_bins_methods[] = {
     {"gather", core_gather, METH_VARARGS, "gather(X, rows, out)"},
     {"summarize", core_summarize, METH_VARARGS,
      "summarize(column, mass, values, sums) -> int"},
-    {"bin", core_bin, METH_VARARGS, "bin(X, borders, offsets, columns, tiles, n_threads)"},
+    {"bin", core_bin, METH_VARARGS, "bin(X, borders, offsets, columns, n_threads)"},
     {"hash_rows", core_hash_rows, METH_VARARGS, "hash_rows(X, codes, n_threads)"},
     {NULL, NULL, 0, NULL},
 };

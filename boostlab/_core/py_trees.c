@@ -42,18 +42,10 @@ static int binned_table(buffers *held, PyObject *columns, bl_bins *bins)
     return 1;
 }
 
-static int grow_bins(buffers *held, PyObject *columns, PyObject *tiles, PyObject *n_bins,
-                     bl_bins *bins)
+static int grow_bins(buffers *held, PyObject *columns, PyObject *n_bins, bl_bins *bins)
 {
     if (!binned_table(held, columns, bins))
         return 0;
-    Py_ssize_t n_tiles = (bins->n_features + BL_TILE - 1) / BL_TILE;
-    Py_ssize_t shape[3] = {n_tiles, bins->n_rows, BL_TILE};
-    Py_buffer *view = acquire(held, tiles, "tiles", U8, 3, shape, READ);
-    if (!view)
-        return 0;
-    bins->tiles = view->buf;
-    bins->n_tiles = (int32_t)n_tiles;
     bins->n_bins = vector(held, n_bins, "n_bins", I32, bins->n_features, READ);
     if (!bins->n_bins)
         return 0;
@@ -108,7 +100,7 @@ static PyObject *core_workspace(PyObject *self, PyObject *args)
 
 /* What PyArg_ParseTuple leaves of the arguments of grow. */
 typedef struct {
-    PyObject *columns, *tiles, *n_bins, *categorical, *borders, *offsets;
+    PyObject *columns, *tiles, *n_bins, *categorical, *borders, *offsets, *bundles;
     PyObject *gradient, *hessian, *weight, *rows, *features;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
     PyObject *subset, *subsets;
@@ -131,11 +123,10 @@ static int parse_grow(PyObject *args, grow_arguments *a)
 {
     bl_params *p = &a->params;
     return PyArg_ParseTuple(
-        args, "(OOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO|OL:grow", &a->columns, &a->tiles,
-        &a->n_bins, &a->categorical, &a->borders, &a->offsets, &a->gradient, &a->hessian,
-        &a->weight,
-        &a->rows, &a->features, &p->max_leaves, &p->max_depth, &p->min_leaf_weight,
-        &p->min_leaf_hessian, &p->l2, &p->category_smoothing, &p->category_l2,
+        args, "(OOOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO|OL:grow", &a->columns, &a->tiles,
+        &a->n_bins, &a->categorical, &a->borders, &a->offsets, &a->bundles,
+        &a->gradient, &a->hessian, &a->weight, &a->rows, &a->features, &p->max_leaves,
+        &p->max_depth, &p->min_leaf_weight, &p->min_leaf_hessian, &p->l2, &p->category_smoothing, &p->category_l2,
         &p->depth_wise, &p->n_node_features, &a->seed,
         &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
         &a->bin, &a->missing_left, &a->subset, &a->subsets, &a->ids, &a->workspace,
@@ -306,6 +297,8 @@ static int grow_parts(const grow_arguments *a, reduce_hook *hook, bl_parts *part
         PyErr_SetString(PyExc_TypeError, "reduce must be callable or None");
         return 0;
     }
+    if (a->bundles != Py_None)
+        return fail("parts of a table have no bundles, whose codes would differ");
     if (a->first_row < 0 || a->first_row > BL_MAX_ROWS)
         return fail("first_row must lie between 0 and 2^27 - 1");
     hook->callable = a->reduce;
@@ -335,7 +328,8 @@ static PyObject *core_grow(PyObject *self, PyObject *args)
         return NULL;
     a.params.max_depth = a.params.max_depth == -1 ? INT32_MAX : a.params.max_depth;
     if (check_params(&a.params)
-        && grow_bins(&held, a.columns, a.tiles, a.n_bins, &in.bins)
+        && grow_bins(&held, a.columns, a.n_bins, &in.bins)
+        && bundled_tiles(&held, a.bundles, a.tiles, &in.bins)
         && optional(&held, a.categorical, "categorical", U8, in.bins.n_features, READ,
                     (void **)&in.bins.categorical)
         && grow_target(&held, &a, &in.bins, &in.target)

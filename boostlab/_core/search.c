@@ -19,12 +19,11 @@ static void scan_task(void *context, int64_t task, int thread)
     bl_grower *s = job->s;
     int64_t f = s->bins->n_features, j = task % f;
     int32_t id = job->ids[task / f];
-    (void)thread;
-    const int64_t *cells = s->nodes[id].cells + j * BL_STRIDE * s->cell_words;
-    const int64_t *total = s->totals + id * s->cell_words;
     s->splits[task].bin = -1;
     if (!s->drawn[task])
         return;
+    const int64_t *cells = bl_feature_cells(s, s->nodes + id, j, thread);
+    const int64_t *total = s->totals + id * s->cell_words;
     int categories = s->bins->categorical && s->bins->categorical[j];
     if (s->rules) {
         bl_rule rule = bl_rule_of(s, id, j);
@@ -80,8 +79,7 @@ int32_t bl_pop(bl_grower *s)
 void bl_write_left_total(bl_grower *s, int32_t id)
 {
     const bl_node_state *node = s->nodes + id;
-    const int64_t *cells =
-        node->cells + (int64_t)node->feature * BL_STRIDE * s->cell_words;
+    const int64_t *cells = bl_feature_cells(s, node, node->feature, 0);
     const int64_t *missing = cells + (int64_t)BL_MISSING * s->cell_words;
     int64_t *left = s->left_totals + id * s->cell_words;
     for (int j = 0; j < s->cell_words; j++) {

@@ -111,13 +111,19 @@ int64_t *bl_thread_cells(const bl_grower *s, int thread)
     return bl_thread_sums(s, thread) + s->cells_per_node * s->format.lanes;
 }
 
+int64_t *bl_thread_feature(const bl_grower *s, int thread)
+{
+    return bl_thread_cells(s, thread) + s->cells_per_node * s->cell_words;
+}
+
 int bl_grower_allocate(bl_grower *s, int64_t capacity)
 {
     bl_workspace *workspace = s->workspace;
-    s->cells_per_node = (int64_t)s->bins->n_features * BL_STRIDE;
+    s->cells_per_node = (int64_t)s->bins->n_bundles * BL_STRIDE;
     int64_t cell_bytes = s->cells_per_node * s->cell_words * (int64_t)sizeof(int64_t);
     s->scratch_stride = (int64_t)BL_TASK_ROWS * s->cell_words * (int64_t)sizeof(int64_t)
-        + cell_bytes / 2 + cell_bytes;
+        + cell_bytes / 2 + cell_bytes
+        + (int64_t)BL_STRIDE * s->cell_words * (int64_t)sizeof(int64_t);
     s->scratch_stride = (s->scratch_stride + ALIGNMENT - 1) & ~(int64_t)(ALIGNMENT - 1);
     s->max_cells = HISTOGRAM_BYTES / cell_bytes;
     s->max_cells = s->max_cells < 4 ? 4 : s->max_cells;

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
+<<<<<<< HEAD
 from boostlab.data.borders import (
     BLOCK,
     MAX_BINS,
@@ -21,20 +22,21 @@ from boostlab.data.borders import (
     sample_borders,
 )
 from boostlab.data.sketch import gathered, in_threads, least_rows
+=======
+from boostlab.data.bundles import Tiles, make_tiles
+>>>>>>> fb42bc9 (Code features of few bins together in tiles)
 from boostlab.data.table import Table
 from boostlab.parallel import n_threads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinnedTable:
-    """The bins of a table, twice, and the borders they come from; all read-only.
+    """The bins of a table and the borders they come from; all read-only.
 
     Parameters
     ----------
     columns : ndarray of uint8, shape (n_features, n_samples)
         Bin of each value, 255 where it is missing.
-    tiles : ndarray of uint8, shape (n_tiles, n_samples, 16)
-        The same by rows, in tiles of 16 features; the last tile is filled up with 0.
     n_bins : ndarray of int32, shape (n_features,)
         Value bins of each feature, 0 to 255.
     borders, offsets : ndarray
@@ -44,11 +46,23 @@ class BinnedTable:
     """
 
     columns: NDArray[np.uint8]
-    tiles: NDArray[np.uint8]
     n_bins: NDArray[np.int32]
     borders: NDArray[np.float64]
     offsets: NDArray[np.int64]
     workspace: Any = field(default_factory=_core.workspace, repr=False)
+    _tiles: dict[bool, Tiles] = field(default_factory=dict, repr=False)
+
+    def tiles(self, bundled: bool = True) -> Tiles:
+        """Return the bins by rows, as histograms read them; made once, when asked for.
+
+        Parameters
+        ----------
+        bundled : bool, default=True
+            Whether features of few bins may share a byte.
+        """
+        if bundled not in self._tiles:
+            self._tiles[bundled] = make_tiles(self.columns, self.n_bins, bundled)
+        return self._tiles[bundled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +166,7 @@ class Bins:
                 f"The borders are those of {len(fitted.n_bins)} features and the table "
                 f"has {n_features}; give a table with the features of the fit."
             )
-        n_tiles = -(-n_features // _core.TILE)
         columns = np.empty((n_features, n_samples), dtype=np.uint8)
-        tiles = np.empty((n_tiles, n_samples, _core.TILE), dtype=np.uint8)
         # All at once, or tile by tile where that much has to be made dense.
         step = _core.TILE if table.is_sparse else n_features
         for first in range(0, n_features, step):
@@ -165,12 +177,10 @@ class Bins:
                 fitted.borders[offsets[0] : offsets[-1]],
                 offsets - offsets[0],
                 columns[first:stop],
-                tiles[first // _core.TILE : -(-stop // _core.TILE)],
                 n_threads(),
             )
         return BinnedTable(
             _frozen(columns),
-            _frozen(tiles),
             fitted.n_bins,
             fitted.borders,
             fitted.offsets,

@@ -419,14 +419,16 @@ def _grow(
     """Grow one tree in the core; `ids` receives the leaf of every row."""
     any_categorical = bool(categorical.any())
     nodes = TreeArrays.empty(2 * max_leaves - 1, target[0].shape[1], any_categorical)
+    tiles = binned.tiles()
     n_nodes = _core.grow(
         (
             binned.columns,
-            binned.tiles,
+            tiles.codes,
             binned.n_bins,
             categorical.view(np.uint8) if any_categorical else None,
             binned.borders,
             binned.offsets,
+            tiles.bundles and tiles.bundles.arrays(),
         ),
         target,
         params,

@@ -40,17 +40,18 @@ def differences(case: tree_problems.Case, rng: np.random.Generator, workspace) -
     n_threads = int(rng.integers(1, 4))
     for tier in TIERS:
         _core.set_cpu(tier)
-        columns, tiles = core_calls.bin_raw(
-            x, problem.borders, problem.offsets, n_threads
-        )
+        columns = core_calls.bin_raw(x, problem.borders, problem.offsets, n_threads)
         if not np.array_equal(columns, problem.columns):
             return f"{tier}: bins"
-        used = tiles.transpose(0, 2, 1).reshape(-1, len(x))[: len(columns)]
-        if not np.array_equal(used, columns):
+        tiles = core_calls.fill_tiles(columns, n_threads)
+        if not np.array_equal(tiles, tree_problems.tiles(columns)):
             return f"{tier}: tiles"
         shared = workspace if rng.random() < 0.5 else None
-        arguments = core_calls.grow_arguments(problem, n_threads, workspace=shared)
-        arguments["columns"], arguments["tiles"] = columns, tiles
+        bundling = rng if rng.random() < 0.5 else None
+        arguments = core_calls.grow_arguments(
+            problem, n_threads, workspace=shared, bundling=bundling
+        )
+        arguments["columns"] = columns
         tree = core_calls.grow_with(arguments)
         if found := core_calls.difference(tree, expected):
             return f"{tier}: {found}"

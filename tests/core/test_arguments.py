@@ -56,8 +56,7 @@ def _bin():
     problem = _problem()
     return {
         "X": np.zeros((60, 3)), "borders": problem.borders, "offsets": problem.offsets,
-        "columns": np.zeros((3, 60), np.uint8),
-        "tiles": np.zeros((1, 60, 16), np.uint8), "n_threads": 2,
+        "columns": np.zeros((3, 60), np.uint8), "n_threads": 2,
     }  # fmt: skip
 
 
@@ -146,11 +145,11 @@ BUILDERS = {
 OPTIONAL = {
     ("grow", "hessian"), ("grow", "weight"), ("grow", "rows"), ("grow", "features"),
     ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_sum", "weight"),
-    ("bin", "columns"), ("bin", "tiles"), ("summarize", "mass"),
+    ("summarize", "mass"),
 }  # fmt: skip
 OUTPUTS = {
     "grow": "feature left threshold value gain weight_out bin missing_left ids",
-    "apply_bins": "ids", "bin": "columns tiles", "forest": "", "predict": "raw",
+    "apply_bins": "ids", "bin": "columns", "forest": "", "predict": "raw",
     "apply": "ids", "distinct": "values counts", "add_cells": "raw",
     "gather": "out", "summarize": "values sums", "linear_leaves": "outputs",
     "hash_rows": "codes",
@@ -258,7 +257,7 @@ def _cases():
         "grow": "columns tiles n_bins gradient hessian weight rows features borders "
         "offsets " + OUTPUTS["grow"],
         "apply_bins": "columns feature left bin missing_left subset subsets ids",
-        "bin": "X borders offsets columns tiles",
+        "bin": "X borders offsets columns",
         "forest": "starts feature left threshold missing_left subset subsets value "
         "outputs widths",
         "predict": "X raw",

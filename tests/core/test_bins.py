@@ -26,14 +26,14 @@ def test_tier_by_name(tier):
 
 
 def check_bins(x, borders, n_threads=1):
-    """Both copies of the bins against searchsorted."""
+    """Bins, and their copy by rows, against searchsorted."""
     offsets = np.cumsum([0] + [len(b) for b in borders])
     flat = np.concatenate([np.zeros(0), *borders])
-    columns, tiles = core_calls.bin_raw(x, flat, offsets, n_threads)
+    columns = core_calls.bin_raw(x, flat, offsets, n_threads)
+    tiles = core_calls.fill_tiles(columns, n_threads)
     for j, b in enumerate(borders):
         assert np.array_equal(columns[j], oracle.bin_values(x[:, j], b))
-        tile, lane = divmod(j, tree_problems.TILE)
-        assert np.array_equal(tiles[tile, :, lane], columns[j])
+    assert np.array_equal(tiles, tree_problems.tiles(columns))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -128,23 +128,6 @@ def test_slots_never_change_a_bin(tier, name):
             values = x.astype(dtype)
         check_bins(values[:, None], [borders])
         check_bins(values[:2000, None], [borders])  # too few for slots
-
-
-def test_either_copy_of_the_bins_may_be_left_out(tier):
-    rng = np.random.default_rng(0)
-    for order in "CF":
-        x = np.array(rng.standard_normal((3001, 19)), order=order)
-        borders = [np.sort(rng.standard_normal(rng.integers(0, 255))) for _ in x.T]
-        offsets = np.cumsum([0] + [len(b) for b in borders])
-        flat = np.concatenate(borders)
-        columns, tiles = core_calls.bin_raw(x, flat, offsets)
-        assert not tiles[1, :, 3:].any()
-        other = np.zeros_like(columns), np.full_like(tiles, 9)
-        _core.bin(x, flat, offsets, other[0], None, 2)
-        _core.bin(x, flat, offsets, None, other[1], 2)
-        _core.bin(x, flat, offsets, None, None, 2)
-        assert np.array_equal(columns, other[0])
-        assert np.array_equal(tiles, other[1])
 
 
 def distinct(x, limit):
@@ -274,7 +257,7 @@ def test_bins_of_random_problems(seed):
     problem = case.problem
     for name in core_calls.present_tiers():
         with core_calls.tier(name):
-            columns, _ = core_calls.bin_raw(case.x, problem.borders, problem.offsets)
+            columns = core_calls.bin_raw(case.x, problem.borders, problem.offsets)
             assert np.array_equal(columns, problem.columns), name
 
 

@@ -101,7 +101,7 @@ def test_take_and_references():
 def test_no_rows():
     empty = Table(matrix(0, 2), reference=Table(matrix(3, 2)))
     assert empty.view(Bins()).columns.shape == (2, 0)
-    assert empty.view(Bins()).tiles.shape == (1, 0, 16)
+    assert empty.view(Bins()).tiles().codes.shape == (1, 0, 16)
 
 
 def test_pickle():

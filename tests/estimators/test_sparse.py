@@ -46,7 +46,7 @@ def test_bins_are_those_of_the_dense_table(kind, layout, dtype):
     assert (table.n_samples, table.n_features, table.dtype) == (700, 21, dtype)
     for view in (Bins(), Bins(max_bins=9), Bins(max_bins=9, subsample=200)):
         found, expected = table.view(view), same.view(view)
-        for name in ("columns", "tiles", "n_bins", "borders", "offsets"):
+        for name in ("columns", "n_bins", "borders", "offsets"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     part, rows = table.take([5, 3, 3]), [5, 3, 3]
     np.testing.assert_array_equal(part.features(0, 21), dense[rows])

@@ -38,14 +38,22 @@ def tier(name: str) -> Iterator[None]:
 
 def bin_raw(
     x: np.ndarray, borders: np.ndarray, offsets: np.ndarray, n_threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bin a matrix; returns its columns and tiles."""
+) -> np.ndarray:
+    """Bin a matrix; returns its columns."""
     n, f = x.shape
     columns = np.full((f, n), 77, np.uint8)
+    _core.bin(x, borders, offsets, columns, n_threads)
+    return columns
+
+
+def fill_tiles(columns: np.ndarray, n_threads: int = 1) -> np.ndarray:
+    """The tiles of columns that are not bundled, by the C core."""
+    f, n = columns.shape
     n_tiles = -(-f // tree_problems.TILE)
     tiles = np.full((n_tiles, n, tree_problems.TILE), 77, np.uint8)
-    _core.bin(x, borders, offsets, columns, tiles, n_threads)
-    return columns, tiles
+    joined, sources = np.zeros((0, n), np.uint8), np.arange(f, dtype=np.int32)
+    _core.fill_tiles(columns, joined, sources, tiles, n_threads)
+    return tiles
 
 
 def outputs(values: np.ndarray | None) -> np.ndarray | None:
@@ -73,8 +81,12 @@ def grow_arguments(
     n_threads: int = 1,
     capacity: int | None = None,
     workspace: object = None,
+    bundling: np.random.Generator | None = None,
 ) -> dict[str, object]:
-    """The arguments of ``_core.grow`` by name, in their order."""
+    """The arguments of ``_core.grow`` by name, in their order.
+
+    With `bundling` features share bytes of the tiles at random.
+    """
     params = problem.params
     if capacity is None:
         capacity = 2 * min(params.max_leaves, len(problem.sample)) - 1
@@ -82,9 +94,15 @@ def grow_arguments(
             capacity = 2 * params.max_leaves - 1
     out = blank_tree(capacity, problem.n_outputs)
     f, n = problem.columns.shape
+    tiles, bundles = tree_problems.tiles(problem.columns), None
+    if bundling is not None:
+        tiles, bundles = tree_problems.bundled(
+            problem.columns, problem.n_bins, bundling
+        )
     return {
         "columns": problem.columns,
-        "tiles": tree_problems.tiles(problem.columns),
+        "tiles": tiles,
+        "bundles": bundles,
         "n_bins": problem.n_bins,
         "categorical": problem.categorical,
         "gradient": outputs(problem.gradient),
@@ -158,7 +176,15 @@ def words_of_sets(sets: tuple[frozenset[int], ...], f: int) -> np.ndarray:
 
 NODE = oracle.Tree.__slots__[:9]
 GROUPS = (
-    ("columns", "tiles", "n_bins", "categorical", "borders", "offsets"),
+    (
+        "columns",
+        "tiles",
+        "n_bins",
+        "categorical",
+        "borders",
+        "offsets",
+        "bundles",
+    ),
     ("gradient", "hessian", "weight", "rows", "features"),
     (
         "max_leaves",

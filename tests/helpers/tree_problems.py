@@ -302,9 +302,52 @@ def midpoints(x: np.ndarray, limit: int = 254) -> list[np.ndarray]:
 
 
 def tiles(columns: np.ndarray) -> np.ndarray:
-    """The row-major copy (n_tiles, n, TILE) of the bins (f, n)."""
+    """The row-major copy (n_tiles, n, TILE) of bins or codes (f, n)."""
     f, n = columns.shape
     n_tiles = -(-f // TILE)
-    padded = np.zeros((n_tiles * TILE, n), np.uint8)
-    padded[:f] = columns
-    return np.ascontiguousarray(padded.reshape(n_tiles, TILE, n).transpose(0, 2, 1))
+    width = -(-f // n_tiles)
+    made = np.zeros((n_tiles, n, TILE), np.uint8)
+    for tile in range(n_tiles):
+        part = columns[tile * width : (tile + 1) * width]
+        made[tile, :, : len(part)] = part.T
+    return made
+
+
+def bundled(
+    columns: np.ndarray, n_bins: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Tiles of features bundled at random, and what the codes stand for.
+
+    Only a feature of one value may be left out, and one always stays.
+    """
+    f, n = columns.shape
+    groups, codes = [], []
+    constant = [len(set(map(int, column))) == 1 for column in columns]
+    for j in rng.permutation(f).tolist():
+        if constant[j] and len(groups) and rng.random() < 0.5:
+            continue
+        if groups and rng.random() < 0.6:
+            at = int(rng.integers(len(groups)))
+            pairs = sorted(set(zip(codes[at], columns[j].tolist(), strict=True)))
+            if len(pairs) <= 255:
+                number = {pair: c for c, pair in enumerate(pairs)}
+                codes[at] = [
+                    number[p] for p in zip(codes[at], columns[j].tolist(), strict=True)
+                ]
+                groups[at].append(j)
+                continue
+        groups.append([j])
+        codes.append(columns[j].tolist())
+    bundle = np.full(f, -1, np.int32)
+    bin_of = np.zeros((f, 256), np.uint8)
+    for b, members in enumerate(groups):
+        bundle[members] = b
+        if len(members) > 1:
+            for j in members:
+                bin_of[j, codes[b]] = columns[j]
+    n_codes = [max(c) + 1 if len(g) > 1 else n_bins[g[0]] for g, c in
+               zip(groups, codes, strict=True)]  # fmt: skip
+    joint = np.array([len(members) > 1 for members in groups], np.uint8)
+    shape = (len(groups), n)
+    made = tiles(np.array(codes, np.uint8).reshape(shape))
+    return made, (bundle, np.array(n_codes, np.int32), joint, bin_of)
