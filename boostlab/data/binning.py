@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
-<<<<<<< HEAD
 from boostlab.data.borders import (
     BLOCK,
     MAX_BINS,
@@ -21,10 +20,8 @@ from boostlab.data.borders import (
     masses,
     sample_borders,
 )
-from boostlab.data.sketch import gathered, in_threads, least_rows
-=======
 from boostlab.data.bundles import Tiles, make_tiles
->>>>>>> fb42bc9 (Code features of few bins together in tiles)
+from boostlab.data.sketch import gathered, in_threads, least_rows
 from boostlab.data.table import Table
 from boostlab.parallel import n_threads
 
