@@ -116,7 +116,8 @@ void bl_gather(const bl_matrix *x, const int64_t *rows, int64_t n, double *out);
 
 /* The distinct non-missing values of one feature, ascending, and the summed mass of the
  * rows that have each (mass NULL: 1 a row). `values` and `sums` have room for a value a
- * row. Returns their number, or BL_NO_MEMORY. */
+ * row; `values` may be the column itself where that is contiguous. Returns their number,
+ * or BL_NO_MEMORY. */
 int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *values,
                      int64_t *sums);
 

@@ -200,16 +200,21 @@ static void sort_pass(records from, records to, int64_t n, int pass, int64_t *pl
     }
 }
 
-/* Merge equal keys; returns how many are left. */
-static int64_t merge_equal(records sorted, int64_t n, double *values, int64_t *sums)
+/* Merge equal keys into values, as bits of doubles, and sums; returns how many are left.
+ * The keys may lie where either goes, since no place is written before it is read. */
+static int64_t merge_equal(records sorted, int64_t n, uint64_t *values, uint64_t *sums)
 {
+    uint64_t before = 0;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) {
-        int is_new = i == 0 || sorted.keys[i] != sorted.keys[i - 1];
-        int64_t mass = sorted.mass ? sorted.mass[i] : 1;
+        uint64_t key = sorted.keys[i];
+        uint64_t mass = sorted.mass ? (uint64_t)sorted.mass[i] : 1;
+        int is_new = i == 0 || key != before;
+        double value = value_of(key);
         count += is_new;
-        values[count - 1] = value_of(sorted.keys[i]);
+        memcpy(values + count - 1, &value, sizeof value);
         sums[count - 1] = is_new ? mass : sums[count - 1] + mass;
+        before = key;
     }
     return count;
 }
@@ -219,11 +224,12 @@ int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *value
 {
     int64_t counts[N_PASSES][N_DIGITS] = {{0}};
     size_t n_rows = (size_t)column->n_rows + 1; /* malloc(0) may be NULL */
-    uint64_t *memory = malloc(n_rows * (mass ? 4 : 2) * sizeof *memory);
-    if (!memory)
+    uint64_t *keys = (uint64_t *)values, *spare_keys = (uint64_t *)sums;
+    int64_t *masses = mass ? malloc(2 * n_rows * sizeof *masses) : NULL;
+    if (mass && !masses)
         return BL_NO_MEMORY;
-    records from = {memory, mass ? (int64_t *)(memory + 2 * n_rows) : NULL};
-    records to = {memory + n_rows, mass ? (int64_t *)(memory + 3 * n_rows) : NULL};
+    records from = {keys, masses};
+    records to = {spare_keys, masses ? masses + n_rows : NULL};
     int64_t n = take_present(column, mass, from, counts);
     for (int pass = 0; pass < N_PASSES && n > 0; pass++) {
         if (counts[pass][digit_of(from.keys[0], pass)] == n)
@@ -233,7 +239,7 @@ int64_t bl_summarize(const bl_matrix *column, const int64_t *mass, double *value
         from = to;
         to = swap;
     }
-    int64_t count = merge_equal(from, n, values, sums);
-    free(memory);
+    int64_t count = merge_equal(from, n, keys, spare_keys);
+    free(masses);
     return count;
 }

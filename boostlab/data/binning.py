@@ -146,7 +146,8 @@ class Bins:
             else:
                 if sample is None:
                     sample = block.T if rows is None else gathered(block, rows)
-                found.append(sample_borders(sample[j - first], mass, self.max_bins))
+                column, ours = sample[j - first], rows is not None
+                found.append(sample_borders(column, mass, self.max_bins, ours))
         return found
 
     def apply(self, fitted: Borders, table: Table) -> BinnedTable:

@@ -102,6 +102,11 @@ def quantile_borders(
     """
     if len(values) <= max_bins:
         return midpoints(values[:-1], values[1:])
+    total = int(mass.sum())
+    if int(mass.max()) * max_bins <= total:  # none is, which is soon told and done
+        levels = -(-total * np.arange(1, max_bins) // max_bins)
+        last = np.searchsorted(np.cumsum(mass), levels)
+        return midpoints(values[last], values[last + 1])
     heavy = np.zeros(len(mass), dtype=bool)
     while True:
         light, n_light_bins = int(mass[~heavy].sum()), max_bins - int(heavy.sum())
@@ -168,7 +173,10 @@ def exact_borders(
 
 
 def sample_borders(
-    column: NDArray[np.floating[Any]], mass: NDArray[np.int64] | None, max_bins: int
+    column: NDArray[np.floating[Any]],
+    mass: NDArray[np.int64] | None,
+    max_bins: int,
+    in_place: bool = False,
 ) -> NDArray[np.float64]:
     """Return the borders of a feature at quantiles of its sampled values.
 
@@ -180,8 +188,10 @@ def sample_borders(
         What :func:`masses` returned for the weights of these rows.
     max_bins : int
         Number of bins.
+    in_place : bool, default=False
+        Whether the column, then contiguous and float64, may be overwritten.
     """
-    values = np.empty(len(column))
+    values = column if in_place else np.empty(len(column))
     sums = np.empty(len(column), dtype=np.int64)
     count = _core.summarize(column, mass, values, sums)
     return quantile_borders(values[:count], sums[:count], max_bins)

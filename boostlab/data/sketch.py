@@ -23,6 +23,7 @@ from boostlab.data.borders import (
     masses,
     sample_borders,
 )
+from boostlab.data.scratch import scratch
 from boostlab.data.table import Table, checked_weight
 from boostlab.parallel import n_threads
 
@@ -284,7 +285,7 @@ def gathered(
     block: NDArray[np.floating[Any]], rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return some rows of a few features, one row of the result a feature."""
-    sample = np.empty((block.shape[1], len(rows)))
+    sample = scratch((block.shape[1], len(rows)))
     _core.gather(block, rows, sample)
     return sample
 
@@ -321,7 +322,7 @@ def _keys(seed: int, first_row: int, n: int) -> Keys:
 
     (SplitMix64: Steele, Lea & Flood, 2014.)
     """
-    keys = np.empty(n, np.uint64)
+    keys = scratch((n,), np.uint64)
     for start in range(0, n, _STRIP):
         x = keys[start : start + _STRIP]
         x[:] = np.arange(first_row + start, first_row + start + len(x))

@@ -181,6 +181,10 @@ def _check_discrete(labels: NDArray[Any], name: str) -> None:
 
 def _distinct(y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the labels, sorted, and the position of each row's label."""
+    if y.dtype.kind in "biu" and len(y):
+        least, greatest = int(y.min()), int(y.max())
+        if greatest - least < len(y) and greatest <= np.iinfo(np.intp).max:
+            return _distinct_whole(y, least, greatest)
     if y.dtype.kind != "O":
         return np.unique(y, return_inverse=True)
     # Sorting a million strings would take longer than many a fit.
@@ -199,3 +203,20 @@ def _distinct(y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp
         np.array(labels, dtype=dtype),
         np.fromiter(map(codes.__getitem__, values), np.intp, len(values)),
     )
+
+
+def _distinct_whole(
+    y: NDArray[Any], least: int, greatest: int
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return what `np.unique` does of whole numbers that are close together.
+
+    Counting takes a fraction of the time and memory of sorting.
+    """
+    codes = y.astype(np.intp)
+    codes -= least
+    occurs = np.zeros(greatest - least + 1, dtype=bool)
+    occurs[codes] = True
+    labels = np.flatnonzero(occurs)
+    if len(labels) < len(occurs):
+        codes = (np.cumsum(occurs) - 1)[codes]
+    return (labels + least).astype(y.dtype), codes

@@ -234,6 +234,11 @@ def test_summarize(rows, step, weighted):
     assert np.array_equal(values[:n], expected)
     assert not np.signbit(values[:n][values[:n] == 0]).any()
     assert np.array_equal(sums[:n], totals)
+    # In place, where the values go where the column is.
+    column, in_place = np.ascontiguousarray(column), np.zeros(len(column), np.int64)
+    n = _core.summarize(column, mass if weighted else None, column, in_place)
+    assert np.array_equal(column[:n], expected)
+    assert np.array_equal(in_place[:n], totals)
 
 
 def test_summarize_of_many_rows():
@@ -248,6 +253,9 @@ def test_summarize_of_many_rows():
         expected, counts = np.unique(column.astype(np.float64), return_counts=True)
         assert np.array_equal(values[:n], expected)
         assert np.array_equal(sums[:n], counts)
+        own = column.astype(np.float64)
+        assert _core.summarize(own, None, own, np.zeros(70_000, np.int64)) == n
+        assert np.array_equal(own[:n], expected)
 
 
 @settings(max_examples=150, deadline=None)

@@ -244,6 +244,22 @@ def test_quantiles_are_balanced(seed, max_bins):
             assert inside.tolist() == [False] * (end - start - 1) + [True]
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 255))
+def test_quantiles_without_frequent_values_are_where_levels_are_reached(seed, max_bins):
+    rng = np.random.default_rng(seed)
+    mass = rng.integers(1, int(rng.choice([2, 3])), 2 * max_bins + 50)
+    assert mass.max() * max_bins <= mass.sum()
+    before, level, expected = 0, 1, []
+    for value, own in enumerate(mass.tolist()):
+        before += own
+        while level < max_bins and before * max_bins >= level * int(mass.sum()):
+            expected.append(value + 0.5)
+            level += 1
+    found = quantile_borders(np.arange(len(mass), dtype=np.float64), mass, max_bins)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_quantiles_use_all_bins_of_a_continuous_column():
     column = np.random.default_rng(0).standard_normal(5000)
     for max_bins in (2, 7, 100, 255):
