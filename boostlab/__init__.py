@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         GradientBoostingClassifier,
         GradientBoostingRanker,
         GradientBoostingRegressor,
+        NGBoostRegressor,
     )
     from boostlab.persistence import (
         ModelFileError,
@@ -48,6 +49,7 @@ __all__ = [
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
     "ModelFileError",
+    "NGBoostRegressor",
     "import_lightgbm",
     "import_xgboost",
     "load",
@@ -62,6 +64,7 @@ _HOME = {
     "GradientBoostingRanker": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
+    "NGBoostRegressor": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",
     "load": "boostlab.persistence",

@@ -14,6 +14,7 @@ from boostlab import (
     GradientBoostingClassifier,
     GradientBoostingRanker,
     GradientBoostingRegressor,
+    NGBoostRegressor,
 )
 from boostlab.directions import GOSS, MVS, Dart
 from boostlab.learners import External, Linear
@@ -81,6 +82,13 @@ ESTIMATORS = {
     "linear leaves regressor": GradientBoostingRegressor(linear_leaves=True, **FAST),
     "linear leaves classifier": GradientBoostingClassifier(
         linear_leaves=True, n_estimators=10
+    ),
+    "natural gradient regressor": NGBoostRegressor(n_estimators=30),
+    "natural gradient, shared tree": NGBoostRegressor(
+        scoring_rule="crps", multi_strategy="shared", early_stopping=True, **FAST
+    ),
+    "natural gradient as published": NGBoostRegressor(
+        compat="reference", learner="linear", **FAST
     ),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }

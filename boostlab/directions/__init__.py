@@ -2,7 +2,17 @@
 
 from boostlab.directions.dropout import Dart, Dropout
 from boostlab.directions.gradient import Gradient
+from boostlab.directions.natural import NaturalGradient
 from boostlab.directions.newton import Newton
 from boostlab.directions.sampled import GOSS, MVS, Sampled
 
-__all__ = ["GOSS", "MVS", "Dart", "Dropout", "Gradient", "Newton", "Sampled"]
+__all__ = [
+    "GOSS",
+    "MVS",
+    "Dart",
+    "Dropout",
+    "Gradient",
+    "NaturalGradient",
+    "Newton",
+    "Sampled",
+]

@@ -10,7 +10,7 @@ from typing import Any
 
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.normal import Normal
-from boostlab.distributions.predictive import Predictive
+from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Normal",
     "Predictive",
     "Score",
+    "conformity",
     "distribution_names",
     "get_distribution",
     "get_score",

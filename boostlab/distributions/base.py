@@ -21,6 +21,13 @@ from boostlab.pieces import Piece
 Array = NDArray[np.float64]
 
 
+LOG_REACH = 25.0
+"""How far a parameter on the log scale may go from the start."""
+
+STEP_LIMIT = 10.0
+"""Longest step of one row: on the log scale, and of a location in spreads."""
+
+
 class Distribution(Piece):
     """Base of the families: what a subclass writes, and what it then gets.
 
@@ -197,6 +204,36 @@ class Distribution(Piece):
         ``censors``.
         """
         return maximise_likelihood(self, y, weight)
+
+    # How far boosting may go from the start.
+
+    def limits(self, start: Array) -> tuple[Array, Array]:
+        """Return the least and greatest raw parameters, each of shape (K,).
+
+        Parameters on the log scale stay within 25 of the start, which is more than
+        ten orders of magnitude to each side.
+        """
+        reach = np.where(np.array(self.links) == "log", LOG_REACH, np.inf)
+        return start - reach, start + reach
+
+    def longest_step(self, start: Array) -> Array:
+        """Return the greatest natural gradient of one row that is believed, (K,).
+
+        10 on the log scale, and for a location 10 times the spread of the start; a
+        single outlier must not decide about everything.
+        """
+        step = np.full(self.n_parameters, STEP_LIMIT)
+        for k, link in enumerate(self.links):
+            if link == "identity" and self.support == "real":
+                step[k] = STEP_LIMIT * self._spread(start)
+        return step
+
+    def _spread(self, start: Array) -> float:
+        """Return the middle half of the distribution's width, at the start."""
+        raw = np.asfortranarray(start[None])
+        high, low = (self.quantile(np.array([p]), raw)[0] for p in (0.75, 0.25))
+        spread = float(high - low)
+        return spread if 0 < spread < np.inf else 1.0
 
     # What targets it is for.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.distributions.censoring import is_censored, representative
-from boostlab.distributions.scores import LogScore, solve
+from boostlab.distributions.scores import LogScore, Score
 
 if TYPE_CHECKING:
     from boostlab.distributions.base import Distribution
@@ -17,29 +17,52 @@ Array = NDArray[np.float64]
 
 MOST_STEPS = 200
 HALVINGS = 30
-CLOSE = 1e-12
-"""Squared length of a step, in the metric, that is taken for none."""
-
-LONGEST = 3.0
-"""Longest step that is tried, in the metric."""
+CLOSE = 1e-14
+"""Gain of a step, as a share of the score, that is taken for none."""
 
 
 def maximise_likelihood(distribution: Distribution, y: Array, weight: Array) -> Array:
     """Return the raw parameters of greatest weighted likelihood, shape (K,).
 
-    Fisher scoring: steps ``I^-1 g`` of the weighted mean gradient g, halved until the
-    likelihood grows. Where none grows it any more, the best point so far is returned.
+    Raises
+    ------
+    ValueError
+        If a target has no finite likelihood at the start; the row is named.
+    """
+    points = representative(y) if is_censored(distribution, y) else y
+    start = np.asarray(distribution.start(points, weight), dtype=np.float64)
+    return minimise_score(distribution, LogScore(), y, weight, start)
+
+
+def minimise_score(
+    distribution: Distribution, score: Score, y: Array, weight: Array, start: Array
+) -> Array:
+    """Return the raw parameters of least weighted mean score, shape (K,).
+
+    Natural-gradient descent (Fisher scoring, under the log score), with steps that are
+    halved until the score falls. Where none lowers it any more, or where the limits of
+    the family are reached, the best point so far is returned.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        The family.
+    score : Score
+        What is minimised.
+    y, weight : ndarray of shape (n,) or (n, 2), and (n,)
+        Targets and positive weights.
+    start : ndarray of shape (K,)
+        Where to begin.
 
     Raises
     ------
     ValueError
         If a target has no finite score at the start; the row is named.
     """
-    points = representative(y) if is_censored(distribution, y) else y
-    raw = np.asarray(distribution.start(points, weight), dtype=np.float64)
     share = weight / np.max(weight)
     share = share / np.sum(share)
-    score = LogScore()
+    low, high = distribution.limits(start)
+    raw = start
 
     def spread(at: Array) -> Array:
         out = np.empty((len(y), len(at)), order="F")
@@ -53,32 +76,35 @@ def maximise_likelihood(distribution: Distribution, y: Array, weight: Array) -> 
     with np.errstate(all="ignore"):
         best = mean_score(raw)
         if not np.isfinite(best):
-            raise _no_start(distribution, y, spread(raw))
+            raise _no_start(distribution, score, y, spread(raw))
         for _ in range(MOST_STEPS):
             rows = spread(raw)
             gradient = share @ score.gradient(distribution, y, rows)
-            metric = distribution.fisher(rows[:1])
-            step = solve(metric, gradient[None])[0]
-            if not np.all(np.isfinite(step)) or gradient @ step <= CLOSE:
+            step = share @ score.natural_gradient(distribution, y, rows)
+            length = float(gradient @ step)
+            if not np.all(np.isfinite(step)) or length <= CLOSE * abs(best):
                 break
-            step /= max(1.0, np.sqrt(gradient @ step) / LONGEST)
+            step /= max(1.0, np.max(np.abs(step) / distribution.longest_step(start)))
             for _ in range(HALVINGS):
-                value = mean_score(raw - step)
+                trial = np.clip(raw - step, low, high)
+                value = mean_score(trial)
                 if value < best:
                     break
                 step /= 2
             else:
                 break
-            raw, best = raw - step, value
+            raw, best = trial, value
     return raw
 
 
-def _no_start(distribution: Distribution, y: Array, raw: Array) -> ValueError:
+def _no_start(
+    distribution: Distribution, score: Score, y: Array, raw: Array
+) -> ValueError:
     """Return the error that names the first row without a finite score."""
-    scores = LogScore().values(distribution, y, raw)
+    scores = score.values(distribution, y, raw)
     row = int(np.argmin(np.isfinite(scores)))
     return ValueError(
         f"The distribution {distribution.name!r} cannot be fitted to all targets "
-        f"together: row {row} of y, {y[row]!s:.60}, has no finite likelihood; remove "
+        f"together: row {row} of y, {y[row]!s:.60}, has no finite score; remove "
         "such rows, rescale y, or choose another distribution."
     )

@@ -37,7 +37,7 @@ class Score(Piece):
     Attributes
     ----------
     name : str
-        The name that ``score=...`` of the estimators takes.
+        The name that ``scoring_rule=...`` of the estimators takes.
     """
 
     name: ClassVar[str] = "own"
@@ -186,11 +186,11 @@ def get_score(score: Any) -> Score:
     """
     if isinstance(score, str):
         if score not in SCORES:
-            raise ValueError(f"score is {score!r}; give one of {list(SCORES)}.")
+            raise ValueError(f"scoring_rule is {score!r}; give one of {list(SCORES)}.")
         return SCORES[score]()
     if isinstance(score, type) or not hasattr(score, "values"):
         raise TypeError(
-            f"score is {score!r:.200}; give one of {list(SCORES)}, or an instance of a "
-            "score with the methods values and gradient."
+            f"scoring_rule is {score!r:.200}; give one of {list(SCORES)}, or an "
+            "instance of a score with the methods values and gradient."
         )
     return score

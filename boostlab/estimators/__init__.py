@@ -5,6 +5,7 @@ from boostlab.estimators.gradient_boosting import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
 )
+from boostlab.estimators.ngboost import NGBoostRegressor
 from boostlab.estimators.ranking import GradientBoostingRanker
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "GradientBoostingClassifier",
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
+    "NGBoostRegressor",
 ]

@@ -95,7 +95,8 @@ class BoostingRegressor(_FromPieces, Regression):
         "poisson", "gamma" or "tweedie", or an object from
         :mod:`boostlab.objectives`.
     direction : str or Direction, default="newton"
-        What the learner is to fit: "newton", "gradient", or an object from
+        What the learner is to fit: "newton", "gradient", "natural" (for a
+        :class:`~boostlab.objectives.DistributionObjective`), or an object from
         :mod:`boostlab.directions`.
     learner : WeakLearner, str, estimator, or list of these, default="tree"
         Who fits: "tree", "linear", an object from :mod:`boostlab.learners`, or any
@@ -106,8 +107,9 @@ class BoostingRegressor(_FromPieces, Regression):
         ``learner=["tree", Ridge()], every=[1, 10]`` gives every tenth round to the
         ridge regression and all others to the tree.
     step : str or Step, optional
-        How far to go: "shrinkage", "line_search", "cell_fit", or an object from
-        :mod:`boostlab.steps`, which holds the learning rate: ``Shrinkage(0.05)``. By
+        How far to go: "shrinkage", "line_search", "cell_fit", "doubling",
+        "reference_search", or an object from :mod:`boostlab.steps`, which holds the
+        learning rate: ``Shrinkage(0.05)``. By
         default "cell_fit" for objectives that value the cells of trees themselves
         (absolute error, quantile, Huber), else "shrinkage", both with rate 0.1.
     update : str or Update, default="add_to_prediction"
@@ -279,7 +281,8 @@ class BoostingClassifier(_FromPieces, Classification):
         What is minimised: "log_loss" or, for two classes, "exponential"; or an object
         from :mod:`boostlab.objectives`.
     direction : str or Direction, default="newton"
-        What the learner is to fit: "newton", "gradient", or an object from
+        What the learner is to fit: "newton", "gradient", "natural" (for a
+        :class:`~boostlab.objectives.DistributionObjective`), or an object from
         :mod:`boostlab.directions`.
     learner : WeakLearner, str, estimator, or list of these, default="tree"
         Who fits: "tree", "linear", an object from :mod:`boostlab.learners`, or any
@@ -291,8 +294,9 @@ class BoostingClassifier(_FromPieces, Classification):
         ``learner=["tree", Ridge()], every=[1, 10]`` gives every tenth round to the
         ridge regression and all others to the tree.
     step : str or Step, optional
-        How far to go: "shrinkage", "line_search", "cell_fit", or an object from
-        :mod:`boostlab.steps`, which holds the learning rate: ``Shrinkage(0.05)``. By
+        How far to go: "shrinkage", "line_search", "cell_fit", "doubling",
+        "reference_search", or an object from :mod:`boostlab.steps`, which holds the
+        learning rate: ``Shrinkage(0.05)``. By
         default "cell_fit" for objectives that value the cells of trees themselves,
         else "shrinkage", both with rate 0.1.
     update : str or Update, default="add_to_prediction"

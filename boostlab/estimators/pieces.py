@@ -10,22 +10,34 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from boostlab.correctors import NoCorrection, RescaleDropped
-from boostlab.directions import Gradient, Newton
+from boostlab.directions import Gradient, NaturalGradient, Newton
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
 from boostlab.learners.mixture import Mixture
 from boostlab.learners.tree import Tree
-from boostlab.steps import CellFit, LineSearch, Shrinkage
+from boostlab.steps import (
+    CellFit,
+    DoublingSearch,
+    LineSearch,
+    ReferenceSearch,
+    Shrinkage,
+)
 from boostlab.updates import AddToPrediction, AddToRepresentation
 
 Named = Mapping[str, Callable[[], Any]]
 
-DIRECTIONS: Named = {"newton": Newton, "gradient": Gradient}
+DIRECTIONS: Named = {
+    "newton": Newton,
+    "gradient": Gradient,
+    "natural": NaturalGradient,
+}
 LEARNERS: Named = {"tree": Tree, "linear": Linear}
 STEPS: Named = {
     "shrinkage": Shrinkage,
     "line_search": LineSearch,
     "cell_fit": CellFit,
+    "doubling": DoublingSearch,
+    "reference_search": ReferenceSearch,
 }
 UPDATES: Named = {
     "add_to_prediction": AddToPrediction,

@@ -15,6 +15,7 @@ from boostlab.objectives.checks import check_objective
 from boostlab.objectives.classification import Binomial, Exponential, Multinomial
 from boostlab.objectives.custom import CustomObjective
 from boostlab.objectives.deviance import Gamma, Poisson, Tweedie
+from boostlab.objectives.distribution import DistributionObjective
 from boostlab.objectives.multioutput import MultiOutput, for_targets
 from boostlab.objectives.ranking import (
     CrossEntropyNDCG,
@@ -35,6 +36,7 @@ __all__ = [
     "Binomial",
     "CrossEntropyNDCG",
     "CustomObjective",
+    "DistributionObjective",
     "Exponential",
     "Gamma",
     "Huber",

@@ -1,8 +1,18 @@
 """How far to go along what the learner found."""
 
 from boostlab.steps.cells import CellFit
+from boostlab.steps.doubling import DoublingSearch, ReferenceSearch
 from boostlab.steps.dropout import DropoutStep
 from boostlab.steps.line_search import LineSearch
+from boostlab.steps.own_units import OwnUnits
 from boostlab.steps.shrinkage import Shrinkage
 
-__all__ = ["CellFit", "DropoutStep", "LineSearch", "Shrinkage"]
+__all__ = [
+    "CellFit",
+    "DoublingSearch",
+    "DropoutStep",
+    "LineSearch",
+    "OwnUnits",
+    "ReferenceSearch",
+    "Shrinkage",
+]

@@ -1,0 +1,235 @@
+"""Natural-gradient boosting: the pieces that it consists of, and what it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from boostlab.boosting import Boosting
+from boostlab.correctors import NoCorrection
+from boostlab.directions import Gradient, NaturalGradient
+from boostlab.distributions import (
+    Predictive,
+    conformity,
+    distribution_names,
+    get_distribution,
+    get_score,
+)
+from boostlab.estimators.parameters import (
+    FLAG,
+    Choice,
+    Domain,
+    Number,
+    PieceOrName,
+)
+from boostlab.estimators.pieces import LearnerOrName, learner_piece
+from boostlab.estimators.rows import check_weight
+from boostlab.learners.tree import Tree
+from boostlab.objectives import DistributionObjective
+from boostlab.objectives.weighted import weighted_mean
+from boostlab.protocols import Direction, Objective, Step, WeakLearner
+from boostlab.samplers import RowsAndColumns
+from boostlab.state import Problem
+from boostlab.steps import DoublingSearch, OwnUnits, ReferenceSearch, Shrinkage
+from boostlab.updates import AddToPrediction
+
+Array = NDArray[np.float64]
+
+SEARCHES: dict[str, type] = {
+    "best": DoublingSearch,
+    "reference": ReferenceSearch,
+    "none": Shrinkage,
+}
+
+TREE_DEFAULTS: dict[str, Any] = {
+    "max_depth": 3,
+    "max_leaf_nodes": None,
+    "min_samples_leaf": 1,
+    "l2_regularization": 0.0,
+    "max_bins": 255,
+    "growth": "depth",
+    "multi_strategy": "separate",
+}
+"""Parameters that describe the tree, and no other learner."""
+
+NATURAL_DOMAINS: dict[str, Domain] = {
+    "scoring_rule": PieceOrName(("log", "crps"), ("values", "gradient")),
+    "natural_gradient": FLAG,
+    "line_search": Choice(tuple(SEARCHES)),
+    "compat": Choice((None, "reference")),
+    "learner": LearnerOrName(optional=True, lists=False),
+    "learning_rate": Number(above=0),
+    "max_depth": Number(at_least=1, integer=True, also=(None,)),
+    "max_leaf_nodes": Number(at_least=2, integer=True, also=(None,)),
+    "min_samples_leaf": Number(above=0, also=("auto",)),
+    "l2_regularization": Number(at_least=0),
+    "max_bins": Number(at_least=2, at_most=255, integer=True),
+    "subsample": Number(above=0, at_most=1),
+    "max_features": Number(above=0, at_most=1),
+    "growth": Choice(("leaf", "depth", "oblivious")),
+    "multi_strategy": Choice(("separate", "shared")),
+}
+
+
+def distribution_domain(task: str) -> PieceOrName:
+    """Return what ``distribution=...`` may be."""
+    return PieceOrName(distribution_names(task), ("log_density", "fisher"))
+
+
+class NaturalBoosting:
+    """What the estimators of this kind have in common."""
+
+    _calibrates: ClassVar[bool] = True
+
+    def _conflicts(self) -> list[str]:
+        faults = super()._conflicts()
+        if self.learner is not None:
+            changed = [
+                name
+                for name, default in TREE_DEFAULTS.items()
+                if getattr(self, name) != default
+            ]
+            if changed:
+                faults.append(
+                    f"{' and '.join(changed)} cannot be set together with learner=..., "
+                    "which replaces the tree that they describe; set them on the "
+                    "learner."
+                )
+        if self.compat is not None and self.line_search == "none":
+            faults.append(
+                "line_search='none' contradicts compat='reference', whose search it "
+                "is; leave one of them out."
+            )
+        return faults
+
+    def _family(self) -> Any:
+        """Return the distribution of the parameter, for the classes that there are."""
+        family = get_distribution(self.distribution)
+        return clone(family) if hasattr(family, "get_params") else family
+
+    def _make_objective(self) -> DistributionObjective:
+        score = get_score(self.scoring_rule)
+        score = clone(score) if hasattr(score, "get_params") else score
+        return DistributionObjective(self._family(), score, self.compat is None)
+
+    def _objective_of(self, problem: Problem, goes_on: bool) -> Objective:
+        made = self._make_objective()
+        made.distribution = made.family.for_targets(problem.y)
+        return made
+
+    def _make_direction(self) -> Direction:
+        if not self.natural_gradient:
+            return Gradient()
+        return NaturalGradient(common_unit=self._shares_trees())
+
+    def _shares_trees(self) -> bool:
+        """Return whether parameters of different units share a tree."""
+        return self.natural_gradient and self.multi_strategy == "shared"
+
+    def _make_learner(self) -> WeakLearner:
+        if self.learner is not None:
+            return learner_piece(self.learner)
+        tree = Tree(**{name: getattr(self, name) for name in TREE_DEFAULTS})
+        tree.validate()
+        return tree
+
+    def _make_step(self) -> Step:
+        search = "reference" if self.compat == "reference" else self.line_search
+        step = SEARCHES[search](self.learning_rate)
+        return OwnUnits(step) if self._shares_trees() else step
+
+    def _make_boosting(self, objective: Objective) -> Boosting:
+        return Boosting(
+            objective=objective,
+            direction=self._make_direction(),
+            learner=self._make_learner(),
+            step=self._make_step(),
+            update=AddToPrediction(),
+            corrector=NoCorrection(),
+            sampler=RowsAndColumns(self.subsample, self.max_features),
+        )
+
+    def predict_dist(self, X: Any) -> Predictive:
+        """Predict a distribution for each row.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        Predictive
+            With ``mean``, ``std``, ``quantile``, ``interval``, ``cdf``, ``logpdf``,
+            ``sample`` and more; it can be indexed by rows.
+        """
+        return self._predictive(self._raw_prediction(X))
+
+    def staged_predict_dist(self, X: Any) -> Iterator[Predictive]:
+        """Yield the predicted distributions after each round; see `predict_dist`."""
+        for raw in self._staged_raw_prediction(X):
+            yield self._predictive(raw)
+
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the negative weighted mean of the scoring rule: greater is better.
+
+        With the log score it is the mean log likelihood.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+        y : array-like
+            Targets, as in ``fit``.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights.
+        """
+        raw = self._raw_prediction(X)
+        y = self._encode_targets(self._check_targets(y, "y"), "y", False)
+        weight = check_weight(sample_weight, len(y), "sample_weight")
+        objective = self.objective_
+        raw = objective.clipped(raw, self.ensemble_.baseline)
+        return -weighted_mean(objective.pointwise_loss(y, raw), weight)
+
+    def _predictive(self, raw: Array) -> Predictive:
+        return self.objective_.predictive(raw, self.ensemble_.baseline)
+
+    def calibrate(self, X: Any, y: ArrayLike) -> NaturalBoosting:
+        """Make the intervals of predictions conformal by rows not used in ``fit``.
+
+        If these rows and new ones are exchangeable, ``predict_dist(X).interval(level)``
+        then holds a new target with probability at least `level`, and, for continuous
+        families, at most ``level + 1/(n + 1)``: whatever the true distribution, on
+        average over rows. The rows must have taken no part in ``fit``, not even in
+        early stopping. The distributions themselves are left as they are.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows that ``fit`` has not seen; a few hundred, say.
+        y : array-like of shape (n_samples,)
+            Their targets.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        y = self._encode_targets(self._check_targets(y, "y"), "y", False)
+        if y.ndim > 1:
+            raise ValueError(
+                "Intervals are calibrated by one number for each row; give y of shape "
+                "(n_samples,)."
+            )
+        predicted = self._predictive(self._raw_prediction(X))
+        if len(predicted) != len(y):
+            raise ValueError(f"X has {len(predicted)} rows, but y {len(y)}.")
+        self.objective_ = self.objective_.calibrated(conformity(predicted, y))
+        return self

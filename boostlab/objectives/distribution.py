@@ -1,0 +1,230 @@
+"""A distribution under a score: the objective of probabilistic prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab.distributions import (
+    Distribution,
+    Predictive,
+    get_distribution,
+    get_score,
+)
+from boostlab.distributions.marginal import minimise_score
+from boostlab.objectives.base import PointwiseObjective
+from boostlab.objectives.links import Link
+from boostlab.registry import register
+from boostlab.state import State
+
+Array = NDArray[np.float64]
+
+
+@register("objective:distribution")
+class DistributionObjective(PointwiseObjective):
+    r"""The mean score of a predicted distribution for each row.
+
+    .. math:: L = \frac{\sum_i w_i S(\theta_i, y_i)}{\sum_i w_i}
+
+    The raw prediction of a row is the vector of raw parameters ``theta_i``, shape (K,),
+    each on the whole real line. The baseline is the weighted marginal fit. The
+    direction :class:`~boostlab.directions.NaturalGradient` asks for
+    :meth:`natural_gradient`; under :class:`~boostlab.directions.Newton` the curvatures
+    are the diagonal of the metric.
+
+    Source: Duan and others (2020), NGBoost: natural gradient boosting for
+    probabilistic prediction, section 3.
+
+    Parameters
+    ----------
+    distribution : str or Distribution, default="normal"
+        The family.
+    score : str or Score, default="log"
+        "log", "crps", or a score of your own.
+    limits : bool, default=True
+        Whether raw parameters on the log scale are kept within 25 of the baseline, and
+        the natural gradient of a row within
+        :meth:`~boostlab.distributions.Distribution.longest_step`. Without limits the
+        baseline is the fit by likelihood whatever the score, as in the published code.
+    calibration : sequence of float, optional
+        Sorted conformity scores of held-out rows; the intervals of predictions follow
+        them. See :class:`~boostlab.distributions.Predictive`.
+    """
+
+    # The metric is the expected curvature, and not the curvature itself.
+    smooth: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        distribution: str | Distribution = "normal",
+        score: Any = "log",
+        limits: bool = True,
+        calibration: Sequence[float] | None = None,
+    ):
+        self.distribution = distribution
+        self.score = score
+        self.limits = limits
+        self.calibration = calibration
+
+    def validate(self) -> None:
+        """Raise TypeError or ValueError, also where the family has no such score."""
+        self.family.validate()
+        get_score(self.score).check(self.family)
+        levels = np.asarray(self.calibration or (), dtype=np.float64)
+        if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+            raise ValueError("calibration holds scores outside [0, 1].")
+
+    @property
+    def family(self) -> Distribution:
+        """The distribution, made from its name if need be."""
+        return get_distribution(self.distribution)
+
+    @property
+    def task(self) -> str:
+        """Kind of targets."""
+        return "classification" if self.family.support == "classes" else "regression"
+
+    @property
+    def link(self) -> Link:
+        """From raw parameters to the mean, or to the probabilities of classes."""
+        return MeanLink(self.family)
+
+    @property
+    def multi_target(self) -> bool:
+        """Whether a target is a vector."""
+        return self.family.multivariate
+
+    def with_classes(self, n_classes: int) -> DistributionObjective:
+        """Return the objective for `n_classes` classes."""
+        family = self.family.with_classes(n_classes)
+        return DistributionObjective(family, self.score, self.limits, self.calibration)
+
+    def calibrated(self, scores: Sequence[float] | None) -> DistributionObjective:
+        """Return the objective with conformity scores of held-out rows, or None."""
+        return DistributionObjective(self.distribution, self.score, self.limits, scores)
+
+    def n_outputs(self, y: Array) -> int:
+        """Return the number of parameters K."""
+        return self.family.n_parameters
+
+    def check_targets(self, y: Array) -> None:
+        """Raise ValueError, naming a row, if `y` is outside the support."""
+        family = self.family
+        if y.ndim == 2 and not family.multivariate:
+            score = get_score(self.score)
+            if score.name not in family.censors and score.name != "own":
+                raise ValueError(
+                    f"The distribution {family.name!r} has no formulas for intervals "
+                    f"under the score {score.name!r}; give one number for each row."
+                )
+            if y.shape[1] != 2:
+                raise ValueError(
+                    f"y has {y.shape[1]} columns, but intervals have two, the lower "
+                    "and the upper end; for vectors take a multivariate distribution."
+                )
+        family.check_targets(y)
+
+    def baseline(self, y: Array, weight: Array) -> Array:
+        """Return the raw parameters of least weighted mean score, shape (K,)."""
+        family, score = self.family, get_score(self.score)
+        raw = family.marginal(y, weight)
+        if score.name == "log" or not self.limits:
+            return raw
+        return minimise_score(family, score, y, weight, raw)
+
+    def pointwise_loss(self, y: Array, raw: Array) -> Array:
+        """Return the score of each row, shape (n,)."""
+        return get_score(self.score).values(self.family, y, raw)
+
+    def pointwise_gradient(self, y: Array, raw: Array) -> Array:
+        """Return the derivatives of the score by the raw parameters, (n, K)."""
+        return get_score(self.score).gradient(self.family, y, raw)
+
+    def pointwise_hessian(self, y: Array, raw: Array) -> Array:
+        """Return the diagonal of the metric, shape (n, K)."""
+        metric = get_score(self.score).metric(self.family, raw)
+        return metric if metric.ndim == 2 else np.einsum("nkk->nk", metric)
+
+    def loss(self, state: State) -> float:
+        """Return the weighted mean score."""
+        return super().loss(self.within_limits(state))
+
+    def gradient(self, state: State) -> Array:
+        """Return the weighted gradient, shape (n, K), Fortran order."""
+        return super().gradient(self.within_limits(state))
+
+    def derivatives(self, state: State) -> tuple[Array, Array | None]:
+        """Return the weighted gradient and the weighted diagonal of the metric."""
+        return super().derivatives(self.within_limits(state))
+
+    def natural_gradient(self, state: State) -> Array:
+        """Return the weighted natural gradient, shape (n, K), Fortran order."""
+        state, family = self.within_limits(state), self.family
+        score = get_score(self.score)
+        natural = score.natural_gradient(family, state.y, state.raw_prediction)
+        if self.limits:
+            longest = family.longest_step(state.baseline)
+            np.clip(natural, -longest, longest, out=natural)
+        if not (state.weight == 1.0).all():
+            natural *= state.weight[:, None]
+        return natural
+
+    def curvatures(self, state: State) -> Array:
+        """Return the diagonal of the metric at the baseline, shape (K,).
+
+        It says in which proportion steps of the parameters count.
+        """
+        raw = np.asfortranarray(state.baseline[None])
+        return self.pointwise_hessian(state.y[:1], raw)[0]
+
+    def within_limits(self, state: State) -> State:
+        """Return the state with raw parameters clipped to the limits."""
+        raw = self.clipped(state.raw_prediction, state.baseline)
+        if raw is state.raw_prediction:
+            return state
+        return replace(state, raw_prediction=raw)
+
+    def clipped(self, raw: Array, baseline: Array) -> Array:
+        """Return raw parameters within the limits; `raw` itself if all of them are."""
+        if not self.limits:
+            return raw
+        low, high = self.family.limits(baseline)
+        bounded = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+        if all(low[k] <= raw[:, k].min(initial=np.inf) for k in bounded) and all(
+            raw[:, k].max(initial=-np.inf) <= high[k] for k in bounded
+        ):
+            return raw
+        return np.asfortranarray(np.clip(raw, low, high))
+
+    def predictive(self, raw: Array, baseline: Array) -> Predictive:
+        """Return the predicted distributions of raw predictions, shape (n, K)."""
+        raw = self.clipped(raw, baseline)
+        return Predictive(self.family, raw, self.calibration)
+
+
+class MeanLink:
+    """From raw parameters to means, or to the probabilities of classes.
+
+    Parameters
+    ----------
+    family : Distribution
+        The family.
+    """
+
+    def __init__(self, family: Distribution):
+        self.family = family
+
+    def inverse(self, raw: Array) -> Array:
+        """Return means (n, 1), vectors (n, p), or probabilities (n, n_classes)."""
+        if self.family.support == "classes":
+            return self.family.probabilities(raw)
+        mean = self.family.mean(raw)
+        return mean[:, None] if mean.ndim == 1 else mean
+
+    def link(self, mean: Array) -> Array:
+        """Raise TypeError: a mean does not tell all parameters."""
+        raise TypeError("The mean does not determine the parameters of a distribution.")

@@ -1,0 +1,172 @@
+"""Line search over powers of two: a handful of losses each round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boostlab.checks import check_number
+from boostlab.pieces import Piece
+from boostlab.protocols import Contribution, Objective
+from boostlab.registry import register
+from boostlab.state import State
+
+Array = NDArray[np.float64]
+
+SMALLEST = 2.0**-30
+SHORTEST = 1e-4
+"""Mean length of a step below which the published search gives up."""
+
+
+class _PowersOfTwo(Piece):
+    """What both searches share."""
+
+    def __init__(self, learning_rate: float = 0.1, max_size: float = 256.0):
+        self.learning_rate = learning_rate
+        self.max_size = max_size
+
+    def validate(self) -> None:
+        """Raise TypeError or ValueError unless both parameters are positive."""
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("max_size", self.max_size, above=0)
+
+    def __call__(
+        self, objective: Objective, state: State, contribution: Contribution
+    ) -> float:
+        """Return the learning rate times the size found, a number of at least 0.
+
+        Parameters
+        ----------
+        objective : Objective
+            Its loss must only need targets, weights and raw predictions.
+        state : State
+            The training rows before the update; only those of the round's sample count.
+        contribution : Contribution
+            What the learner found.
+        """
+        values = contribution.values()
+        if state.rows is not None:
+            state, values = _sampled(state, values)
+        trial = np.empty(values.shape, order="F")
+        tried = replace(state, raw_prediction=trial, validation=None)
+
+        def loss(size: float) -> float:
+            # A trial step may overflow; it only must not be chosen.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                np.multiply(values, size, out=trial)
+                np.add(trial, state.raw_prediction, out=trial)
+                value = float(objective.loss(tried))
+            return value if np.isfinite(value) else np.inf
+
+        at_zero = float(objective.loss(state))
+        return self.learning_rate * self._search(loss, at_zero, values)
+
+    def _search(
+        self, loss: Callable[[float], float], at_zero: float, values: Array
+    ) -> float:
+        raise NotImplementedError
+
+
+@register("doubling")
+class DoublingSearch(_PowersOfTwo):
+    """Nearly the size of least training loss, for a few losses each round, then shrunk.
+
+    From size 1 the size is doubled as long as the loss falls, or halved until it is
+    lower than at 0. The best power of two and its neighbours then give a parabola, and
+    its minimum is taken if it is lower still. Where no size lowers the loss, the size
+    is 0 and the round changes nothing. Only the round's sample of rows is looked at.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Factor on the size found, greater than 0.
+    max_size : float, default=256.0
+        The greatest size tried, greater than 0.
+    """
+
+    def _search(
+        self, loss: Callable[[float], float], at_zero: float, values: Array
+    ) -> float:
+        size = min(1.0, self.max_size)
+        value = loss(size)
+        left, at_left, right, at_right = 0.0, at_zero, None, None
+        if value < at_zero:
+            while size < self.max_size:
+                longer = min(2 * size, self.max_size)
+                at_longer = loss(longer)
+                if not at_longer < value:
+                    right, at_right = longer, at_longer
+                    break
+                left, at_left, size, value = size, value, longer, at_longer
+        else:
+            while not value < at_zero:
+                right, at_right = size, value
+                size /= 2
+                if size < SMALLEST:
+                    return 0.0
+                value = loss(size)
+        if right is None or not np.isfinite(at_right):
+            return size
+        vertex = _vertex((left, size, right), (at_left, value, at_right))
+        return vertex if loss(vertex) < value else size
+
+
+@register("reference_search")
+class ReferenceSearch(_PowersOfTwo):
+    """The line search of the published NGBoost code, then shrunk.
+
+    From size 1 the size is doubled until the loss is greater than at 0 or the size
+    greater than `max_size`, and then halved until the loss is lower than at 0, or the
+    mean length of the step less than 1e-4: so it is the longest power of two that still
+    improves, and not the best one.
+
+    Source: ngboost 0.6, ``NGBoost.line_search``.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Factor on the size found, greater than 0.
+    max_size : float, default=256.0
+        Where doubling ends, greater than 0.
+    """
+
+    def _search(
+        self, loss: Callable[[float], float], at_zero: float, values: Array
+    ) -> float:
+        size, value = 1.0, loss(1.0)
+        while np.isfinite(value) and value <= at_zero and size <= self.max_size:
+            size *= 2
+            value = loss(size)
+        with np.errstate(over="ignore"):
+            length = float(np.mean(np.sqrt(np.sum(values * values, axis=1))))
+        while size * length >= SHORTEST and not value < at_zero:
+            size /= 2
+            value = loss(size)
+        return size
+
+
+def _sampled(state: State, values: Array) -> tuple[State, Array]:
+    """Return the round's sample of rows as a state of its own, and its values."""
+    rows = state.rows
+    part = replace(
+        state,
+        y=state.y[rows],
+        weight=state.weight[rows],
+        raw_prediction=np.asfortranarray(state.raw_prediction[rows]),
+        validation=None,
+        rows=None,
+    )
+    return part, values[rows]
+
+
+def _vertex(sizes: tuple[Any, ...], losses: tuple[Any, ...]) -> float:
+    """Return where the parabola through three points, the middle lowest, is least."""
+    (a, b, c), (at_a, at_b, at_c) = sizes, losses
+    left, right = (b - a) * (at_b - at_c), (b - c) * (at_b - at_a)
+    if left == right:
+        return b
+    return b - 0.5 * ((b - a) * left - (b - c) * right) / (left - right)

@@ -1,0 +1,258 @@
+"""NGBoostRegressor: what it promises, on small problems."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+import boostlab
+from boostlab import NGBoostRegressor
+from boostlab.distributions import Normal
+from boostlab.learners import Tree
+
+RNG = np.random.default_rng(0)
+N = 400
+X = RNG.normal(size=(N, 4))
+SCALE = np.exp(0.5 * X[:, 1])
+Y = 2 * X[:, 0] + SCALE * RNG.normal(size=N)
+FAST = {"n_estimators": 40, "learning_rate": 0.1, "random_state": 0, "n_jobs": 1}
+
+
+def fitted(X=X, y=Y, sample_weight=None, **params):
+    return NGBoostRegressor(**{**FAST, **params}).fit(X, y, sample_weight)
+
+
+def test_it_learns_location_and_scale():
+    predicted = fitted().predict_dist(X)
+    assert np.corrcoef(predicted.mean(), 2 * X[:, 0])[0, 1] > 0.9
+    assert np.corrcoef(np.log(predicted.std()), 0.5 * X[:, 1])[0, 1] > 0.7
+
+
+def test_one_round_by_hand():
+    model = fitted(n_estimators=1, line_search="none", max_depth=1, learning_rate=0.5)
+    mean, log_scale = Y.mean(), np.log(Y.std())
+    natural = np.column_stack([mean - Y, (1 - ((Y - mean) / Y.std()) ** 2) / 2])
+    raw = model._raw_prediction(X)
+    for k, start in enumerate((mean, log_scale)):
+        for value in np.unique(raw[:, k]):
+            rows = raw[:, k] == value
+            assert value == pytest.approx(start - 0.5 * natural[rows, k].mean())
+        assert len(np.unique(raw[:, k])) == 2
+
+
+def test_score_is_the_mean_log_likelihood():
+    model = fitted()
+    expected = model.predict_dist(X).logpdf(Y).mean()
+    assert model.score(X, Y) == pytest.approx(expected)
+    weight = RNG.uniform(size=N)
+    expected = np.average(model.predict_dist(X).logpdf(Y), weights=weight)
+    assert model.score(X, Y, weight) == pytest.approx(expected)
+
+
+def test_crps_lowers_the_crps():
+    by_log = fitted().predict_dist(X).crps(Y).mean()
+    model = fitted(scoring_rule="crps")
+    assert model.score(X, Y) == pytest.approx(-model.predict_dist(X).crps(Y).mean())
+    assert -model.score(X, Y) < by_log * 1.05
+
+
+@pytest.mark.parametrize("params", [{}, {"multi_strategy": "shared"}])
+def test_the_unit_of_the_target_does_not_matter(params):
+    small, large = fitted(**params), fitted(y=1e6 * Y + 3e6, **params)
+    np.testing.assert_allclose(
+        1e6 * small.predict(X) + 3e6, large.predict(X), rtol=1e-3, atol=2e4
+    )
+    np.testing.assert_allclose(
+        1e6 * small.predict_dist(X).std(), large.predict_dist(X).std(), rtol=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"multi_strategy": "shared"}, {"line_search": "reference"}]
+)
+def test_weights_are_duplicates(params):
+    times = RNG.integers(0, 3, N)
+    weighted = fitted(sample_weight=times.astype(float), **params)
+    repeated = fitted(np.repeat(X, times, 0), np.repeat(Y, times), **params)
+    np.testing.assert_allclose(
+        weighted._raw_prediction(X), repeated._raw_prediction(X), atol=0.05
+    )
+
+
+def test_early_stopping_delivers_the_best_round():
+    model = fitted(
+        n_estimators=400, early_stopping=True, n_iter_no_change=5, keep_all_rounds=True
+    )
+    losses = model.history_["validation_loss"]
+    assert model.n_iter_ == int(np.argmin(losses)) < 400
+    assert model.all_rounds_.n_rounds > model.n_iter_
+
+
+def test_stages_end_at_the_model():
+    model = fitted()
+    stages = list(model.staged_predict_dist(X[:5]))
+    assert len(stages) == model.n_iter_
+    np.testing.assert_allclose(stages[-1].raw, model.predict_dist(X[:5]).raw)
+    np.testing.assert_allclose(
+        list(model.staged_predict(X[:5]))[-1], model.predict(X[:5])
+    )
+
+
+def test_quantiles_do_not_cross():
+    quantiles = fitted().predict_quantiles(X, [0.05, 0.5, 0.95])
+    assert quantiles.shape == (N, 3)
+    assert np.all(np.diff(quantiles, axis=1) > 0)
+    assert fitted().predict_quantiles(X[:2], 0.5).shape == (2, 1)
+
+
+@pytest.mark.parametrize("copy", ["pickle", "clone", "file"])
+def test_copies_predict_the_same(copy, tmp_path):
+    model = fitted(distribution=Normal(), scoring_rule="crps").calibrate(X[:50], Y[:50])
+    if copy == "pickle":
+        other = pickle.loads(pickle.dumps(model))
+    elif copy == "clone":
+        other = clone(model).fit(X, Y).calibrate(X[:50], Y[:50])
+    else:
+        model.save(tmp_path / "model.boostlab")
+        other = boostlab.load(tmp_path / "model.boostlab")
+    for one, two in zip(
+        model.predict_dist(X).interval(0.8),
+        other.predict_dist(X).interval(0.8),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("learner", ["tree", "linear", Tree(max_depth=2), Ridge()])
+def test_any_learner(learner):
+    model = fitted(learner=learner)
+    assert model.score(X, Y) > fitted(n_estimators=1).score(X, Y) + 0.2
+
+
+def test_the_plain_gradient_needs_the_search():
+    model = fitted(natural_gradient=False)
+    assert model.score(X, Y) > fitted(n_estimators=1).score(X, Y) + 0.1
+
+
+def test_compat_takes_the_published_choices():
+    model = fitted(compat="reference")
+    sizes = np.array([done.size for done in model.ensemble_.rounds]) / 0.1
+    np.testing.assert_array_equal(np.exp2(np.rint(np.log2(sizes))), sizes)
+    assert not model.objective_.limits
+
+
+# Intervals as targets.
+
+
+def test_points_given_as_intervals_are_points():
+    ends = np.column_stack([Y, Y])
+    np.testing.assert_allclose(
+        fitted(y=ends)._raw_prediction(X), fitted()._raw_prediction(X), atol=1e-6
+    )
+
+
+def test_censored_targets_are_not_taken_for_observed_ones():
+    limit = 0.5
+    seen = np.minimum(Y, limit)
+    ends = np.column_stack([seen, np.where(limit < Y, np.inf, seen)])
+    truth = fitted().predict(X)
+    censored, naive = fitted(y=ends).predict(X), fitted(y=seen).predict(X)
+    high = truth > limit + 1
+    assert np.mean(np.abs(censored - truth)[high]) < 0.6 * np.mean(
+        np.abs(naive - truth)[high]
+    )
+    assert (
+        fitted(y=ends, scoring_rule="crps").predict(X)[high].mean() > naive[high].mean()
+    )
+
+
+def test_intervals_of_nothing_are_refused():
+    ends = np.column_stack([Y, Y])
+    ends[3] = [-np.inf, np.inf]
+    with pytest.raises(ValueError, match="row 3 of y"):
+        fitted(y=ends)
+    ends[3] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        fitted(y=ends)
+
+
+# Calibration.
+
+
+def test_calibrated_intervals_hold_what_they_promise():
+    rng = np.random.default_rng(1)
+
+    def draw(n):
+        X = rng.normal(size=(n, 2))
+        return X, X[:, 0] + rng.standard_t(2, size=n)  # far from normal
+
+    model = NGBoostRegressor(**{**FAST, "n_estimators": 20}).fit(*draw(500))
+    table, new_y = draw(4000)
+    held = []
+    for _ in range(30):
+        model.calibrate(*draw(100))
+        low, high = model.predict_dist(table).interval(0.9)
+        held.append(np.mean((low <= new_y) & (new_y <= high)))
+    # Coverage is 0.9 to 0.9 + 1/101 on average over calibrations.
+    assert 0.9 - 0.015 < np.mean(held) < 0.91 + 0.015
+
+
+def test_few_rows_cannot_promise_much():
+    model = fitted().calibrate(X[:5], Y[:5])
+    low, high = model.predict_dist(X).interval(0.9)
+    assert np.all(np.isneginf(low) & np.isposinf(high))
+    with pytest.raises(ValueError, match="4 rows, but y 5"):
+        model.calibrate(X[:4], Y[:5])
+    with pytest.raises(ValueError, match="one number for each row"):
+        model.calibrate(X, np.column_stack([Y, Y]))
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"distribution": "gauss"}, "distribution is 'gauss'"),
+        ({"scoring_rule": "brier"}, "scoring_rule is 'brier'"),
+        ({"line_search": "exact"}, "line_search is 'exact'"),
+        ({"compat": "ngboost"}, "compat is 'ngboost'"),
+        ({"learner": "tree", "max_depth": 5}, "max_depth cannot be set together"),
+        ({"compat": "reference", "line_search": "none"}, "contradicts"),
+    ],
+)
+def test_bad_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(**params)
+
+
+def hard_targets(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([2, 3, 8, 40]))
+    y = rng.normal(size=n)
+    kinds = [
+        lambda: y * 1e100,
+        lambda: y * 1e-100,
+        lambda: np.full(n, 7.0),
+        lambda: np.zeros(n),
+        lambda: np.append(y[1:], 1e9),
+        lambda: 1e9 + 1e-3 * y,
+        lambda: np.repeat([0.0, 1.0], n)[:n],
+    ]
+    return rng.normal(size=(n, 3)), kinds[seed % len(kinds)]()
+
+
+@pytest.mark.parametrize("scoring_rule", ["log", "crps"])
+@pytest.mark.parametrize(
+    "params", [{}, {"line_search": "none"}, {"multi_strategy": "shared"}]
+)
+def test_hard_targets(scoring_rule, params):
+    for seed in range(42):
+        table, y = hard_targets(seed)
+        model = fitted(table, y, scoring_rule=scoring_rule, **params)
+        predicted = model.predict_dist(table)
+        assert np.all(np.isfinite(predicted.mean())), seed
+        assert np.all(predicted.std() > 0), seed
+        assert np.all(np.isfinite(predicted.logpdf(y))), seed
