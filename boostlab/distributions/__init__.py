@@ -9,15 +9,21 @@ from difflib import get_close_matches
 from typing import Any
 
 from boostlab.distributions.base import Distribution
+from boostlab.distributions.bernoulli import Bernoulli
+from boostlab.distributions.categorical import Categorical
 from boostlab.distributions.normal import Normal
+from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
 
 __all__ = [
     "CRPS",
+    "Bernoulli",
+    "Categorical",
     "Distribution",
     "LogScore",
     "Normal",
+    "Poisson",
     "Predictive",
     "Score",
     "conformity",
@@ -26,7 +32,12 @@ __all__ = [
     "get_score",
 ]
 
-_FAMILIES: tuple[type[Distribution], ...] = (Normal,)
+_FAMILIES: tuple[type[Distribution], ...] = (
+    Bernoulli,
+    Categorical,
+    Normal,
+    Poisson,
+)
 
 _NAMED = {family.name: family for family in _FAMILIES}
 

@@ -14,7 +14,13 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from boostlab.distributions import Distribution, Normal
+from boostlab.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Normal,
+    Poisson,
+)
 
 Array = NDArray[np.float64]
 
@@ -59,11 +65,51 @@ def _normal_crps(y: Array, loc: Array, scale: Array) -> Array:
     return scoringrules.crps_normal(y, loc, scale, backend="numpy")
 
 
+def _poisson_crps(y: Array, mu: Array) -> Array:
+    import scoringrules
+
+    return scoringrules.crps_poisson(y, mu, backend="numpy")
+
+
+class _ScipyCategorical:
+    """SciPy's discrete distribution of each row, which takes one row at a time."""
+
+    def __init__(self, **probabilities: Array) -> None:
+        rows = np.column_stack(list(probabilities.values()))
+        self._rows = [
+            scipy.stats.rv_discrete(values=(np.arange(len(p)), p)) for p in rows
+        ]
+
+    def __getattr__(self, name: str) -> Callable[..., Array]:
+        def method(*y: Array) -> Array:
+            columns = zip(*y, strict=True) if y else ((),) * len(self._rows)
+            pairs = zip(self._rows, columns, strict=True)
+            return np.array([getattr(row, name)(*at) for row, at in pairs])
+
+        return method
+
+
 CASES = [
+    Case(
+        Bernoulli(),
+        lambda rng, n: rng.normal(size=(n, 1)),
+        scipy=scipy.stats.bernoulli,
+    ),
+    Case(
+        Categorical(4),
+        lambda rng, n: rng.normal(size=(n, 3)),
+        scipy=_ScipyCategorical,
+    ),
     Case(
         Normal(),
         location_and_log_scale,
         scipy=scipy.stats.norm,
         crps=_normal_crps,
+    ),
+    Case(
+        Poisson(),
+        lambda rng, n: rng.normal(1.0, size=(n, 1)),
+        scipy=scipy.stats.poisson,
+        crps=_poisson_crps,
     ),
 ]
