@@ -63,6 +63,9 @@ class TableEncoder:
     nominal_ : ndarray of bool, shape (n_features_in_,)
         Which of them are sets without an order of their own, of at most 254 members:
         the features that :class:`Table` takes as categorical.
+    unordered_ : ndarray of bool, shape (n_features_in_,)
+        Which of them are sets without an order and with more members, encoded as
+        target statistics.
     """
 
     def __init__(
@@ -293,6 +296,12 @@ class TableEncoder:
                 for c in self._categories
             ]
         )
+
+    @property
+    def unordered_(self) -> NDArray[np.bool_]:
+        """Which other features are categories without an order of their own."""
+        own = np.array([c is not None and not c.ordered for c in self._categories])
+        return own & ~self.nominal_
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return the fitted encoder as plain data."""

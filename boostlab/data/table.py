@@ -46,6 +46,9 @@ class Table:
     categorical : array-like of bool, shape (n_features,), optional
         Which features hold category codes: whole numbers from 0 to 254 that are bins
         as they are. By default those of the reference, or none.
+    unordered : array-like of bool, shape (n_features,), optional
+        Which other features hold numbers that stand for categories without an order,
+        such as target statistics. By default those of the reference, or none.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Table:
         reference: Table | None = None,
         seed: int | Sequence[int] = 0,
         categorical: ArrayLike | None = None,
+        unordered: ArrayLike | None = None,
     ) -> None:
         self._values = _checked_numeric(numeric)
         self._by_feature: Values | None = None
@@ -77,7 +81,10 @@ class Table:
             )
         if categorical is None and reference is not None:
             categorical = reference.categorical
-        self.categorical = _checked_categorical(categorical, self.n_features)
+        self.categorical = _checked_mask(categorical, "categorical", self.n_features)
+        if unordered is None and reference is not None:
+            unordered = reference.unordered
+        self.unordered = _checked_mask(unordered, "unordered", self.n_features)
         if reference is not None and (reference.categorical != self.categorical).any():
             raise ValueError(
                 "The table and its reference differ in which features are categorical; "
@@ -202,6 +209,7 @@ class Table:
             self.reference if reference is None else reference,
             self.seed,
             self.categorical,
+            self.unordered,
         )
 
 
@@ -266,19 +274,16 @@ def checked_weight(
     return weight
 
 
-def _checked_categorical(
-    categorical: ArrayLike | None, n_features: int
+def _checked_mask(
+    mask: ArrayLike | None, name: str, n_features: int
 ) -> NDArray[np.bool_]:
-    """Return the mask of categorical features, read-only."""
-    if categorical is None:
-        mask = np.zeros(n_features, dtype=bool)
-    else:
-        mask = np.array(categorical)
-        if mask.dtype != bool or mask.shape != (n_features,):
-            raise ValueError(
-                f"categorical has shape {mask.shape} and type {mask.dtype}; give one "
-                f"boolean for each of the {n_features} features."
-            )
+    """Return a mask of features, read-only."""
+    mask = np.zeros(n_features, dtype=bool) if mask is None else np.array(mask)
+    if mask.dtype != bool or mask.shape != (n_features,):
+        raise ValueError(
+            f"{name} has shape {mask.shape} and type {mask.dtype}; give one boolean "
+            f"for each of the {n_features} features."
+        )
     mask.setflags(write=False)
     return mask
 

@@ -349,6 +349,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             weight=rows.weight,
             seed=data.seed,
             categorical=self.encoder_.nominal_,
+            unordered=self.encoder_.unordered_,
         )
         validation = None
         if aside is not None:

@@ -90,7 +90,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     monotonic_cst : array-like of int or dict, optional
         Signs of features: 1 where the prediction must not fall as the feature grows,
         -1 where it must not rise, 0 for no constraint; an array of shape (n_features,),
-        or a dict by feature name. Nothing is promised of missing values. Not for the
+        or a dict by feature name. Categories have no sign unless their type declares an
+        order. Nothing is promised of missing values. Not for the
         losses "absolute_error", "huber" and "quantile", which value the leaves anew;
         nor are the two parameters above, or `l1_regularization`.
     interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
@@ -385,8 +386,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         feature grows, -1 where it must not rise, 0 for no constraint; an array of shape
         (n_features,), or a dict by feature name. For K > 2 classes an array of shape
         (n_features, K), or a dict from class labels to one of these; the raw score of a
-        class is monotone then, its probability not always. Nothing is promised of
-        missing values.
+        class is monotone then, its probability not always. Categories have no sign
+        unless their type declares an order. Nothing is promised of missing values.
     interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
         Sets of features, by name or position, that may interact: the splits from the
         root to a leaf use features of one set only. Features in no set are one more

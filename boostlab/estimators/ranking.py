@@ -313,7 +313,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
     monotonic_cst : array-like of int or dict, optional
         Signs of features: 1 where the prediction must not fall as the feature grows,
         -1 where it must not rise, 0 for no constraint; an array of shape (n_features,),
-        or a dict by feature name. Nothing is promised of missing values.
+        or a dict by feature name. Categories have no sign unless their type declares an
+        order. Nothing is promised of missing values.
     interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
         Sets of features, by name or position, that may interact: the splits from the
         root to a leaf use features of one set only. Features in no set are one more

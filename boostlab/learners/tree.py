@@ -116,7 +116,8 @@ class Tree(Piece):
         for all outputs, or (n_features, K); a dict from feature names to signs; or a
         dict from output numbers to one of these. Raw predictions are then monotone
         exactly, among values that are not missing: nothing is said of a missing value
-        beside others. Bounds are handed down as in scikit-learn ("basic" in LightGBM).
+        beside others. Categories without an order have no sign.
+        Bounds are handed down as in scikit-learn ("basic" in LightGBM).
     interaction_cst : "pairwise", "no_interactions" or sequence of sets, optional
         Sets of features, by name or position, that may interact: the splits from the
         root to a leaf use features of one set only. Features in no set are one more

@@ -65,7 +65,8 @@ def monotone_signs(monotonic_cst: Any, table: Table, n_outputs: int) -> Signs | 
             )
     if not signs.any():
         return None
-    unordered = np.flatnonzero(signs.any(axis=1) & table.categorical)
+    unordered = signs.any(axis=1) & (table.categorical | table.unordered)
+    unordered = np.flatnonzero(unordered)
     if len(unordered):
         name = table.feature_names[unordered[0]]
         raise ValueError(

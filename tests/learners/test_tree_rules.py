@@ -1,6 +1,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -158,7 +159,6 @@ def test_classes_are_monotone(noisy):
 
 
 def test_names_are_positions(noisy):
-    pd = pytest.importorskip("pandas")
     X, y, _ = noisy
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     options = {"n_estimators": 5, "random_state": 0}
@@ -218,6 +218,27 @@ def test_what_cannot_be_kept_is_refused(noisy):
     model = GradientBoostingRegressor(learner=Tree(), monotonic_cst=SIGNS, min_gain=1.0)
     with pytest.raises(ValueError, match="min_gain and monotonic_cst cannot be set"):
         model.fit(X, y)
+
+
+def test_only_categories_of_a_declared_order_have_signs():
+    """However many they are, and whatever numbers the encoder makes of them."""
+    rng = np.random.default_rng(0)
+    for n_levels in (20, 400):
+        codes = rng.permutation(np.arange(4000) % n_levels)
+        levels = [f"c{code:03}" for code in range(n_levels)]
+        y = np.sin(codes) + codes / n_levels
+        names = np.array(levels)[codes]
+        model = GradientBoostingRegressor(n_estimators=5, monotonic_cst={"c": 1})
+        with pytest.raises(ValueError, match="sign to 'c', which holds categories"):
+            model.fit(pd.DataFrame({"c": names}), y)
+        ordered = pd.Categorical(names, categories=levels, ordered=True)
+        model.fit(pd.DataFrame({"c": ordered}), y)
+        grid = pd.Categorical(levels, categories=levels, ordered=True)
+        assert (np.diff(model.predict(pd.DataFrame({"c": grid}))) >= 0).all()
+    table = Table(np.zeros((3, 2)), unordered=[False, True])
+    for part in (table, table.take([0, 1]), Table(np.zeros((2, 2)), reference=table)):
+        with pytest.raises(ValueError, match="'x1', which holds categories"):
+            monotone_signs([0, -1], part, 1)
 
 
 @pytest.mark.parametrize("signs", [{"x0": 1}, np.array(SIGNS), SIGNS, {0: {"x1": -1}}])
@@ -410,7 +431,6 @@ def _column(model, weights, rows):
 
 
 def test_rules_hold_beside_categories_and_in_shared_trees(noisy):
-    pd = pytest.importorskip("pandas")
     X, y, _ = noisy
     rng = np.random.default_rng(5)
     place = rng.integers(0, 12, len(y))
