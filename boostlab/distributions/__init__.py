@@ -11,10 +11,12 @@ from typing import Any
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.bernoulli import Bernoulli
 from boostlab.distributions.categorical import Categorical
+from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = [
     "CRPS",
@@ -22,10 +24,12 @@ __all__ = [
     "Categorical",
     "Distribution",
     "LogScore",
+    "NegativeBinomial",
     "Normal",
     "Poisson",
     "Predictive",
     "Score",
+    "ZeroInflatedPoisson",
     "conformity",
     "distribution_names",
     "get_distribution",
@@ -35,8 +39,10 @@ __all__ = [
 _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
     Categorical,
+    NegativeBinomial,
     Normal,
     Poisson,
+    ZeroInflatedPoisson,
 )
 
 _NAMED = {family.name: family for family in _FAMILIES}

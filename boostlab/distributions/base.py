@@ -22,7 +22,10 @@ Array = NDArray[np.float64]
 
 
 LOG_REACH = 25.0
-"""How far a parameter on the log scale may go from the start."""
+"""How far a parameter on the log or logit scale may go from the start."""
+
+BOUNDED = ("log", "logit")
+"""Links whose raw parameters stay that near to the start."""
 
 STEP_LIMIT = 10.0
 """Longest step of one row: on the log scale, and of a location in spreads."""
@@ -210,10 +213,10 @@ class Distribution(Piece):
     def limits(self, start: Array) -> tuple[Array, Array]:
         """Return the least and greatest raw parameters, each of shape (K,).
 
-        Parameters on the log scale stay within 25 of the start, which is more than
-        ten orders of magnitude to each side.
+        Logarithms and logits stay within 25 of the start, which is more than ten
+        orders of magnitude to each side.
         """
-        reach = np.where(np.array(self.links) == "log", LOG_REACH, np.inf)
+        reach = np.where(np.isin(self.links, BOUNDED), LOG_REACH, np.inf)
         return start - reach, start + reach
 
     def longest_step(self, start: Array) -> Array:

@@ -18,8 +18,10 @@ from boostlab.distributions import (
     Bernoulli,
     Categorical,
     Distribution,
+    NegativeBinomial,
     Normal,
     Poisson,
+    ZeroInflatedPoisson,
 )
 
 Array = NDArray[np.float64]
@@ -71,6 +73,12 @@ def _poisson_crps(y: Array, mu: Array) -> Array:
     return scoringrules.crps_poisson(y, mu, backend="numpy")
 
 
+def _negative_binomial_crps(y: Array, mu: Array, n: Array) -> Array:
+    import scoringrules
+
+    return scoringrules.crps_negbinom(y, n, n / (n + mu), backend="numpy")
+
+
 class _ScipyCategorical:
     """SciPy's discrete distribution of each row, which takes one row at a time."""
 
@@ -101,6 +109,12 @@ CASES = [
         scipy=_ScipyCategorical,
     ),
     Case(
+        NegativeBinomial(),
+        lambda rng, n: rng.normal(1.0, 0.7, size=(n, 2)),
+        scipy=lambda mu, n: scipy.stats.nbinom(n, n / (n + mu)),
+        crps=_negative_binomial_crps,
+    ),
+    Case(
         Normal(),
         location_and_log_scale,
         scipy=scipy.stats.norm,
@@ -111,5 +125,9 @@ CASES = [
         lambda rng, n: rng.normal(1.0, size=(n, 1)),
         scipy=scipy.stats.poisson,
         crps=_poisson_crps,
+    ),
+    Case(
+        ZeroInflatedPoisson(),
+        lambda rng, n: np.column_stack([rng.normal(size=n), rng.normal(1.0, size=n)]),
     ),
 ]
