@@ -30,6 +30,9 @@ BOUNDED = ("log", "logit")
 STEP_LIMIT = 10.0
 """Longest step of one row: on the log scale, and of a location in spreads."""
 
+DISCRETE_STEP_LIMIT = 1000.0
+"""The same for discrete families."""
+
 
 class Distribution(Piece):
     """Base of the families: what a subclass writes, and what it then gets.
@@ -223,9 +226,13 @@ class Distribution(Piece):
         """Return the greatest natural gradient of one row that is believed, (K,).
 
         10 on the log scale, and for a location 10 times the spread of the start; a
-        single outlier must not decide about everything.
+        single outlier must not decide about everything. For discrete families 1000,
+        since the natural gradient of an event of probability p is 1/p, without which
+        rare events would seem rarer still.
         """
         step = np.full(self.n_parameters, STEP_LIMIT)
+        if self.discrete:
+            step[:] = DISCRETE_STEP_LIMIT
         for k, link in enumerate(self.links):
             if link == "identity" and self.support == "real":
                 step[k] = STEP_LIMIT * self._spread(start)
