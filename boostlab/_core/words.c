@@ -170,10 +170,10 @@ static void add_block(const bl_grower *s, const int32_t *rows, int64_t n, int64_
 {
     int64_t sums[2 * BL_MAX_LANES] = {0};
     int lanes = s->format.lanes;
-    if (s->row_words == 1 && !s->target->rows)      /* the hot case: rows of a stretch */
-        for (int64_t i = 0; i < n; i++)
-            sums[0] += s->words[rows[0] + i];
-    else for (int64_t i = 0; i < n; i++) {
+    int stretch = s->row_words == 1 && !s->target->rows;    /* the hot case */
+    for (int64_t i = 0; stretch && i < n; i++)
+        sums[0] += s->words[rows[0] + i];
+    for (int64_t i = 0; !stretch && i < n; i++) {
         const int64_t *words = s->words + (int64_t)rows[i] * s->row_words;
         for (int j = 0; j < s->row_words; j++)
             sums[j] += words[j];
