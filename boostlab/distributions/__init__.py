@@ -11,6 +11,10 @@ from typing import Any
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.bernoulli import Bernoulli
 from boostlab.distributions.categorical import Categorical
+from boostlab.distributions.cauchy import Cauchy
+from boostlab.distributions.gumbel import Gumbel
+from boostlab.distributions.laplace import Laplace
+from boostlab.distributions.logistic import Logistic
 from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
@@ -22,8 +26,12 @@ __all__ = [
     "CRPS",
     "Bernoulli",
     "Categorical",
+    "Cauchy",
     "Distribution",
+    "Gumbel",
+    "Laplace",
     "LogScore",
+    "Logistic",
     "NegativeBinomial",
     "Normal",
     "Poisson",
@@ -39,6 +47,10 @@ __all__ = [
 _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
     Categorical,
+    Cauchy,
+    Gumbel,
+    Laplace,
+    Logistic,
     NegativeBinomial,
     Normal,
     Poisson,
