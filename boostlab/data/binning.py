@@ -21,6 +21,7 @@ from boostlab.data.borders import (
     sample_borders,
 )
 from boostlab.data.bundles import Tiles, make_tiles
+from boostlab.data.mapped import Allocate, in_files, in_memory
 from boostlab.data.sketch import gathered, in_threads, least_rows
 from boostlab.data.table import Table
 from boostlab.parallel import n_threads
@@ -40,6 +41,8 @@ class BinnedTable:
         See :class:`Borders`.
     workspace : capsule
         Memory of the core that the trees grown on this table share.
+    allocate : callable
+        Makes the arrays of bytes, in memory or in files.
     """
 
     columns: NDArray[np.uint8]
@@ -47,6 +50,7 @@ class BinnedTable:
     borders: NDArray[np.float64]
     offsets: NDArray[np.int64]
     workspace: Any = field(default_factory=_core.workspace, repr=False)
+    allocate: Allocate = field(default=in_memory, repr=False)
     _tiles: dict[bool, Tiles] = field(default_factory=dict, repr=False)
 
     def tiles(self, bundled: bool = True) -> Tiles:
@@ -58,7 +62,9 @@ class BinnedTable:
             Whether features of few bins may share a byte.
         """
         if bundled not in self._tiles:
-            self._tiles[bundled] = make_tiles(self.columns, self.n_bins, bundled)
+            self._tiles[bundled] = make_tiles(
+                self.columns, self.n_bins, bundled, self.allocate
+            )
         return self._tiles[bundled]
 
 
@@ -122,7 +128,7 @@ class Bins:
         def borders_of(first: int) -> list[NDArray[np.float64] | None]:
             return self._borders_of(table, first, rows, mass)
 
-        starts = range(0, table.n_features, BLOCK)
+        starts = range(0, table.n_features, _block(table))
         size = table.n_samples * table.n_features
         found = in_threads(borders_of, starts, size)
         return Borders.joined([b for part in found for b in part])
@@ -135,7 +141,7 @@ class Bins:
         mass: NDArray[np.int64] | None,
     ) -> list[NDArray[np.float64] | None]:
         """Return the borders of a block of features; None where all is missing."""
-        block = table.features(first, min(first + BLOCK, table.n_features))
+        block = table.features(first, min(first + _block(table), table.n_features))
         sample = None
         found = []
         for j, values in enumerate(distinct_values(block), first):
@@ -164,24 +170,42 @@ class Bins:
                 f"The borders are those of {len(fitted.n_bins)} features and the table "
                 f"has {n_features}; give a table with the features of the fit."
             )
-        columns = np.empty((n_features, n_samples), dtype=np.uint8)
-        # All at once, or tile by tile where that much has to be made dense.
-        step = _core.TILE if table.is_sparse else n_features
-        for first in range(0, n_features, step):
-            stop = min(first + step, n_features)
-            offsets = fitted.offsets[first : stop + 1]
-            _core.bin(
-                table.features(first, stop),
-                fitted.borders[offsets[0] : offsets[-1]],
-                offsets - offsets[0],
-                columns[first:stop],
-                n_threads(),
-            )
+        allocate = in_files(table.directory) if table.is_on_disk else in_memory
+        columns = allocate((n_features, n_samples))
+        _fill(columns, fitted, table)
         return BinnedTable(
             _frozen(columns),
             fitted.n_bins,
             fitted.borders,
             fitted.offsets,
+            allocate=allocate,
+        )
+
+
+def _block(table: Table) -> int:
+    """Return how many features are read together: one where each takes memory."""
+    return 1 if table.is_on_disk else BLOCK
+
+
+def _fill(columns: NDArray[np.uint8], fitted: Borders, table: Table) -> None:
+    """Write the bins of a table, shape (n_features, n_samples)."""
+    if table.is_on_disk:
+        for rows, block in table.row_blocks():
+            part = in_memory((table.n_features, len(block)))
+            _core.bin(block, fitted.borders, fitted.offsets, part, n_threads())
+            columns[:, rows] = part
+        return
+    # All at once, or tile by tile where that much has to be made dense.
+    step = _core.TILE if table.is_sparse else table.n_features
+    for first in range(0, table.n_features, step):
+        stop = min(first + step, table.n_features)
+        offsets = fitted.offsets[first : stop + 1]
+        _core.bin(
+            table.features(first, stop),
+            fitted.borders[offsets[0] : offsets[-1]],
+            offsets - offsets[0],
+            columns[first:stop],
+            n_threads(),
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
+from boostlab.data.mapped import Allocate, in_memory
 from boostlab.parallel import n_threads
 
 FEWEST_ROWS = 10_000
@@ -71,25 +72,31 @@ class Tiles:
 
 
 def make_tiles(
-    columns: NDArray[np.uint8], n_bins: NDArray[np.int32], bundled: bool
+    columns: NDArray[np.uint8],
+    n_bins: NDArray[np.int32],
+    bundled: bool,
+    allocate: Allocate = in_memory,
 ) -> Tiles:
     """Return the bins `columns`, of shape (n_features, n_samples), by rows."""
     n_features, n_samples = columns.shape
     found = None
     if bundled and n_samples >= FEWEST_ROWS and n_features > 1:
-        found = _found(columns, n_bins)
+        found = _found(columns, n_bins, allocate)
     if found is None:
         joined = np.empty((0, n_samples), dtype=np.uint8)
-        return Tiles(_filled(columns, joined, np.arange(n_features)), None)
+        return Tiles(_filled(columns, joined, np.arange(n_features), allocate), None)
     bundles, joined, sources = found
-    return Tiles(_filled(columns, joined, sources), bundles)
+    return Tiles(_filled(columns, joined, sources, allocate), bundles)
 
 
 def _filled(
-    columns: NDArray[np.uint8], joined: NDArray[np.uint8], sources: NDArray[np.intp]
+    columns: NDArray[np.uint8],
+    joined: NDArray[np.uint8],
+    sources: NDArray[np.intp],
+    allocate: Allocate,
 ) -> NDArray[np.uint8]:
     n_tiles = -(-len(sources) // _core.TILE)
-    codes = np.empty((n_tiles, columns.shape[1], _core.TILE), dtype=np.uint8)
+    codes = allocate((n_tiles, columns.shape[1], _core.TILE))
     sources = sources.astype(np.int32)
     _core.fill_tiles(columns, joined, sources, codes, n_threads())
     codes.setflags(write=False)
@@ -114,10 +121,14 @@ class _Bundle:
         return None if count < 0 else count - self.n_sampled
 
     def add(
-        self, feature: int, column: NDArray[np.uint8], sample: NDArray[np.uint8]
+        self,
+        feature: int,
+        column: NDArray[np.uint8],
+        sample: NDArray[np.uint8],
+        allocate: Allocate,
     ) -> bool:
         """Take a feature in, if the codes suffice for all rows."""
-        count, codes, own, bins = _joined(self.codes, column)
+        count, codes, own, bins = _joined(self.codes, column, allocate)
         if count < 0:
             return False
         self.features.append(feature)
@@ -128,10 +139,12 @@ class _Bundle:
 
 
 def _joined(
-    codes: NDArray[np.uint8], column: NDArray[np.uint8]
+    codes: NDArray[np.uint8],
+    column: NDArray[np.uint8],
+    allocate: Allocate = in_memory,
 ) -> tuple[int, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the count of pairs, each row's, and the two sides of each pair."""
-    joined = np.empty_like(column)
+    joined = allocate(column.shape)
     first = np.zeros(_core.MISSING, dtype=np.uint8)
     second = np.zeros(_core.MISSING, dtype=np.uint8)
     count = _core.join(codes, column, joined, first, second)
@@ -139,7 +152,7 @@ def _joined(
 
 
 def _found(
-    columns: NDArray[np.uint8], n_bins: NDArray[np.int32]
+    columns: NDArray[np.uint8], n_bins: NDArray[np.int32], allocate: Allocate
 ) -> tuple[Bundles, NDArray[np.uint8], NDArray[np.intp]] | None:
     """Return bundles, codes of the joint ones and sources; None if none is worth it.
 
@@ -160,12 +173,14 @@ def _found(
         fitting = sorted(
             ((g, i) for i, (g, _) in enumerate(trials) if g is not None),
         )
-        if not any(trials[i][1].add(feature, column, sample) for _, i in fitting[:2]):
+        if not any(
+            trials[i][1].add(feature, column, sample, allocate) for _, i in fitting[:2]
+        ):
             made.append(_Bundle(int(feature), column, step))
     joint = [bundle for bundle in made if len(bundle.features) > 1]
     if not joint and (not constant or len(constant) == len(columns)):
         return None
-    return _laid_out(columns, n_bins, constant, joint)
+    return _laid_out(columns, n_bins, constant, joint, allocate)
 
 
 def _laid_out(
@@ -173,6 +188,7 @@ def _laid_out(
     n_bins: NDArray[np.int32],
     constant: list[int],
     joint: list[_Bundle],
+    allocate: Allocate,
 ) -> tuple[Bundles, NDArray[np.uint8], NDArray[np.intp]]:
     n_features = len(columns)
     together = {f for bundle in joint for f in bundle.features}
@@ -187,7 +203,7 @@ def _laid_out(
     n_codes = [own.n_codes for own in joint] + [int(n_bins[f]) for f in alone]
     is_joint = np.zeros(len(n_codes), dtype=np.uint8)
     is_joint[:n_joint] = 1
-    joined = np.empty((n_joint, columns.shape[1]), dtype=np.uint8)
+    joined = allocate((n_joint, columns.shape[1]))
     for own, codes in zip(joined, joint, strict=True):
         own[:] = codes.codes
     sources = np.concatenate([~np.arange(n_joint), alone]).astype(np.intp)

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from boostlab.data.spill import SpilledValues
+
 Values = Any
-"""A matrix of floats: an ndarray, or a CSR or CSC array or matrix of scipy."""
+"""A matrix of floats: an ndarray, a CSR or CSC array or matrix of scipy, or on disk."""
 
 
 def read_sparse(X: Any, owner_takes_it: bool) -> Values:
@@ -44,6 +46,8 @@ def read_sparse(X: Any, owner_takes_it: bool) -> Values:
 
 def dense_features(values: Values, first: int, stop: int) -> NDArray[Any]:
     """Return some features of a matrix, shape (n, stop - first)."""
+    if isinstance(values, SpilledValues):
+        return values.features(first, stop)
     if not sparse.issparse(values):
         return values[:, first:stop]
     return by_feature(values)[:, first:stop].toarray(order="F")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from boostlab.data.sparse import Values, by_feature, dense_columns, dense_features
+from boostlab.data.spill import SpilledValues
 from boostlab.protocols import View
 
 BLOCK_VALUES = 1 << 20
@@ -31,8 +32,8 @@ class Table:
     ----------
     numeric : ndarray, or sparse array or matrix, of shape (n_samples, n_features)
         float32 or float64, in any memory order; a sparse one in CSR or CSC form, whose
-        implicit values are zeros. It is not copied, and must not be changed while the
-        table is in use.
+        implicit values are zeros; or :class:`~boostlab.data.spill.SpilledValues`. It is
+        not copied, and must not be changed while the table is in use.
     feature_names : sequence of str, optional
         One name a feature; by default ``x0, x1, ...``.
     weight : array-like of shape (n_samples,), optional
@@ -110,12 +111,17 @@ class Table:
         Raises
         ------
         TypeError
-            If the table is sparse.
+            If the table is sparse, or on disk.
         """
         if self.is_sparse:
             raise TypeError(
                 "The table is sparse, and what asks for its values needs a dense one; "
                 "convert X with X.toarray(), or use boostlab.learners.Tree alone."
+            )
+        if self.is_on_disk:
+            raise TypeError(
+                "The table is on disk, and what asks for its values needs them in "
+                "memory; use boostlab.learners.Tree alone, or fit on fewer rows."
             )
         return self._values
 
@@ -123,6 +129,21 @@ class Table:
     def is_sparse(self) -> bool:
         """Whether zeros are not stored."""
         return sparse.issparse(self._values)
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the values are in a file."""
+        return isinstance(self._values, SpilledValues)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the values are one matrix in memory."""
+        return isinstance(self._values, np.ndarray)
+
+    @property
+    def directory(self) -> str | None:
+        """Folder of the files of a table on disk; None for any other table."""
+        return self._values.file.directory if self.is_on_disk else None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -144,10 +165,13 @@ class Table:
         return self._by_feature
 
     def row_blocks(self) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
-        """Yield the values by rows: all at once, or of a sparse table block by block.
+        """Yield the values by rows: all at once, or block by block if not dense.
 
         Where each block belongs goes before it.
         """
+        if self.is_on_disk:
+            yield from self._values.blocks()
+            return
         if not self.is_sparse:
             yield slice(0, self.n_samples), self._values
             return
@@ -215,7 +239,7 @@ class Table:
 
 def _rows_of(numeric: Values, rows: NDArray[np.intp] | slice) -> Values:
     """Return some rows, in memory by columns where `numeric` is."""
-    if sparse.issparse(numeric):
+    if not isinstance(numeric, np.ndarray):
         return numeric[rows]
     if isinstance(rows, slice):
         return numeric[rows]
@@ -237,7 +261,7 @@ def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:
 
 
 def _checked_numeric(numeric: Any) -> Values:
-    is_matrix = isinstance(numeric, np.ndarray) or (
+    is_matrix = isinstance(numeric, np.ndarray | SpilledValues) or (
         sparse.issparse(numeric) and numeric.format in ("csr", "csc")
     )
     if not is_matrix or numeric.dtype not in FLOATS:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.data.levels import RARE, SMOOTHING, Array, direction_of_means
+from boostlab.data.spill import SpilledValues
 
 N_FOLDS = 20
 """Parts that training rows are cut into; a row's statistic is of the other parts."""
@@ -49,13 +50,15 @@ class Recoding:
 
         Parameters
         ----------
-        numeric : ndarray of shape (n, n_features)
+        numeric : ndarray of shape (n, n_features), or SpilledValues
             The rows.
         training : bool, default=False
             Whether they are the rows that the target statistics were learnt from.
         """
         if not self.new_codes:
             return numeric
+        if isinstance(numeric, SpilledValues):
+            return numeric.recoded(self.new_codes, self.training if training else {})
         numeric = np.array(numeric, order="F")
         for j, new_code in self.new_codes.items():
             old = np.where(np.isnan(numeric[:, j]), len(new_code) - 1, numeric[:, j])

@@ -180,7 +180,7 @@ def _forest(
 
 def _write_leaves(forest: Any, table: Table, ids: NDArray[np.int32]) -> None:
     """Write the leaf of each row in each tree, shape (n_trees, n)."""
-    if not table.is_sparse:
+    if table.is_whole:
         _core.apply(forest, table.numeric, ids, n_threads())
         return
     for rows, values in table.row_blocks():
@@ -212,7 +212,7 @@ class FusedTrees:
         """Add the trees' values for the rows of `table`, in the order of rounds."""
         # Few rows are predicted faster than the processors are counted.
         limit = 1 if table.n_samples <= FEW_ROWS else n_threads()
-        if not table.is_sparse:
+        if table.is_whole:
             _core.predict(self.forest, table.numeric, raw_prediction, limit)
             return
         for rows, values in table.row_blocks():
