@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         GradientBoostingClassifier,
         GradientBoostingRanker,
         GradientBoostingRegressor,
-        NGBoostClassifier,
         NGBoostRegressor,
     )
     from boostlab.persistence import (
@@ -50,7 +49,6 @@ __all__ = [
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
     "ModelFileError",
-    "NGBoostClassifier",
     "NGBoostRegressor",
     "import_lightgbm",
     "import_xgboost",
@@ -66,7 +64,6 @@ _HOME = {
     "GradientBoostingRanker": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
-    "NGBoostClassifier": "boostlab.estimators",
     "NGBoostRegressor": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
 from boostlab.data.category_parts import categories_from, categories_to, require
+from boostlab.data.chunk_columns import ChunkColumn
 from boostlab.data.columns import Column, Input, Numbers, read
 from boostlab.data.hashing import hash_rows
 from boostlab.data.levels import MAX_CATEGORIES, Categories
-from boostlab.data.sparse import Values
+from boostlab.data.sparse import Values, dense_columns
 from boostlab.data.target_codes import Recoding, target_statistics
 from boostlab.registry import register
 
@@ -118,16 +119,32 @@ class TableEncoder:
         ValueError
             If there are no features, or their names are not so many and distinct.
         """
-        encoder = cls(owner=owner, **params)
-        encoder.n_features_in_ = len(categories)
+        return cls(owner=owner, **params).adopt(categories, feature_names)
+
+    def adopt(
+        self,
+        categories: Sequence[Categories | None],
+        feature_names: Sequence[str] | None = None,
+    ) -> TableEncoder:
+        """Take features that were learnt elsewhere; see :meth:`known`."""
+        self.n_features_in_ = len(categories)
         require(len(categories) > 0, "number of features")
-        encoder._categories = list(categories)
+        self._categories = list(categories)
         if feature_names is not None:
             named = all(isinstance(name, str) for name in feature_names)
             distinct = len(feature_names) == len(categories) == len(set(feature_names))
             require(named and distinct, "feature_names")
-            encoder.feature_names_in_ = np.array(feature_names, dtype=object)
-        return encoder
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        return self
+
+    def codes_of(
+        self, columns: Sequence[ChunkColumn]
+    ) -> list[NDArray[np.float64] | None]:
+        """Return what the numbers of categories in a table on disk mean here."""
+        return [
+            column.codes(known, self.handle_unknown)
+            for column, known in zip(columns, self._categories, strict=True)
+        ]
 
     def fit(
         self, X: Any, weight: ArrayLike | None = None, *, accept_sparse: bool = False
@@ -198,13 +215,17 @@ class TableEncoder:
                 f"This {self.owner} is not fitted yet; call fit before predicting."
             )
         given = read(X, accept_sparse)
-        self._check_names(given.names)
-        if given.shape[1] != self.n_features_in_:
+        self.check_features(given.names, given.shape[1])
+        return self._encode(given)
+
+    def check_features(self, names: NDArray[np.object_] | None, n: int) -> None:
+        """Raise ValueError unless these are the features of fit, in their order."""
+        self._check_names(names)
+        if n != self.n_features_in_:
             raise ValueError(
-                f"X has {given.shape[1]} features, but {self.owner} is expecting "
+                f"X has {n} features, but {self.owner} is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        return self._encode(given)
 
     def order_by_target(
         self,
@@ -254,7 +275,7 @@ class TableEncoder:
                 )
                 continue
             if contents is None:
-                contents = hash_rows(numeric.T, len(numeric), seed)
+                contents = hash_rows(dense_columns(numeric), len(numeric), seed)
             statistics, recoding.training[j] = target_statistics(
                 column, len(occurs), weight, target, contents
             )

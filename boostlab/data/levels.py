@@ -166,6 +166,11 @@ class Categories:
         for level, frequency in zip(column.keys(label), frequencies, strict=True):
             if level is not None and frequency > 0:
                 total[level] = total.get(level, 0) + frequency
+        return cls.ranked(total)
+
+    @classmethod
+    def ranked(cls, total: dict[Key, float]) -> Categories:
+        """Return the categories of the total weights, by descending weight."""
         ranked = sorted(total, key=lambda level: (-total[level], level))
         return cls(tuple(value for _, value in ranked))
 

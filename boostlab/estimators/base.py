@@ -22,8 +22,10 @@ from boostlab.callbacks.scikit_learn import (
     ScikitLearnCallbacks,
     with_callbacks,
 )
+from boostlab.data.chunks import Chunks
 from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
+from boostlab.estimators.chunked import ChunkedRows, features_of
 from boostlab.estimators.features import check_finite
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.origin import Origin, copy_features
@@ -111,7 +113,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         X_val: Any = None,
@@ -126,10 +128,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             Training rows: an array, or a frame of pandas, polars or pyarrow, with
             strings, categories and missing values as they are. Strings and categories
             are encoded by value; `handle_unknown` says what other values mean. Trees
-            also take sparse matrices, and make of them what they make of dense ones.
+            also take sparse matrices, and make of them what they make of dense ones;
+            and :class:`boostlab.data.Chunks`, for more data than memory.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets: numbers for regression, labels of any type for classification.
-            Only regression takes several targets.
+            Only regression takes several targets. Chunks hold them.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of at least 0. A row of weight 2 counts like that row given twice,
             and one of weight 0 like a row that is not there.
@@ -239,7 +242,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     ) -> _Data:
         """Encode the rows and hold some out."""
         has_val = val.X is not None
-        if has_val != (val.y is not None) or (val.metadata and not has_val):
+        if has_val != val.has_targets or (val.metadata and not has_val):
             raise ValueError(
                 "X_val and y_val belong together; give both, or neither of X_val, "
                 "y_val and sample_weight_val."
@@ -313,6 +316,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     ) -> Rows:
         """Return encoded rows; those of weight 0 are gone before anything is learnt."""
         X, y = given.X, given.y
+        if isinstance(X, Chunks):
+            return ChunkedRows(self, given, suffix, encoder).read(reset)
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
@@ -395,6 +400,12 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
 
     def _raw_prediction(self, X: Any) -> Array:
         """Return the raw prediction, shape (n, K)."""
+        if isinstance(X, Chunks):
+            check_is_fitted(self)
+            parts = features_of(X, self.encoder_)
+            found = [self._raw_prediction(part) for part in parts]
+            none = np.empty((0, len(self.baseline_prediction_)))
+            return np.asfortranarray(np.concatenate([none, *found]))
         table = self._table(X)
         # Few rows are predicted faster than the processors are counted.
         with threads(1 if table.n_samples <= FEW_ROWS else self.n_jobs):
@@ -415,6 +426,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     def _table(self, X: Any) -> Table:
         """Return new rows as the table that the ensemble reads."""
         check_is_fitted(self)
+        if isinstance(X, Chunks):
+            raise TypeError(
+                "Chunks are taken by fit and by the methods that predict; give others, "
+                "such as staged_predict and apply, one chunk after another."
+            )
         sparse = self._takes_sparse()
         numeric = self.encoder_.transform(X, accept_sparse=sparse)
         check_finite(self, numeric)

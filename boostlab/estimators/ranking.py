@@ -60,7 +60,7 @@ class Ranking(BaseBoosting):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         group: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
@@ -75,7 +75,8 @@ class Ranking(BaseBoosting):
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
             Training rows, the documents: an array, or a frame of pandas, polars or
-            pyarrow, with strings, categories and missing values as they are.
+            pyarrow, with strings, categories and missing values as they are; or
+            :class:`boostlab.data.Chunks`, which hold targets and groups too.
         y : array-like of shape (n_samples,)
             Grades of relevance, numbers of at least 0; more is better.
         group : array-like of shape (n_samples,), optional
@@ -101,16 +102,16 @@ class Ranking(BaseBoosting):
             If parameters or data cannot be used; all faulty parameters are named.
         """
         check_parameters(self, self._domains, self._conflicts())
-        if X_val is not None and (group is None) != (group_val is None):
+        given = Given(X, y, sample_weight, group)
+        val = Given(X_val, y_val, sample_weight_val, group_val)
+        chunked = given.is_chunked or val.is_chunked  # groups are in the chunks
+        if X_val is not None and not chunked and (group is None) != (group_val is None):
             raise ValueError(
                 "group and group_val belong together; give the queries of the training "
                 "rows and of the held-out rows, or neither."
             )
         with threads(self.n_jobs):
-            self._fit(
-                Given(X, y, sample_weight, group),
-                Given(X_val, y_val, sample_weight_val, group_val),
-            )
+            self._fit(given, val)
         return self
 
     def _check_targets(self, y: Any, name: str) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.data.chunks import Chunks
 from boostlab.data.hashing import hash_rows, mix
 from boostlab.data.sparse import Values, dense_columns
 from boostlab.groups import Groups
@@ -31,6 +32,16 @@ class Given:
     y: Any
     sample_weight: Any = None
     group: Any = None
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether rows are given as chunks, which hold the rest of it too."""
+        return isinstance(self.X, Chunks)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether targets are known."""
+        return self.y is not None or self.is_chunked
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -75,8 +86,12 @@ class Rows:
         return replace(self, weight=self.weight * factor)
 
 
-def check_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
+def check_weight(
+    sample_weight: Any, n_samples: int, name: str, may_vanish: bool = False
+) -> Array:
     """Return sample weights as an array; ones if None.
+
+    With `may_vanish` they may all be zero, as those of a part of the rows.
 
     Raises
     ------
@@ -100,7 +115,7 @@ def check_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
         raise ValueError(f"{name} contains NaN or infinity; give finite numbers.")
     if (weight < 0).any():
         raise ValueError(f"{name} contains negative numbers; weights are at least 0.")
-    if not weight.any():
+    if not weight.any() and not may_vanish:
         raise ValueError(
             f"{name} are all zero, so no row is left; sample weights must contain at "
             "least one non-zero number."
