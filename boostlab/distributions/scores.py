@@ -19,6 +19,7 @@ from boostlab.distributions.censoring import (
     censored_log_score,
     is_censored,
 )
+from boostlab.distributions.metrics import metric_of
 from boostlab.pieces import Piece
 from boostlab.registry import register
 
@@ -32,7 +33,10 @@ DAMPING = 1e-10
 
 
 class Score(Piece):
-    """Base of the scores; a user's own writes the first two or three methods.
+    """Base of the scores; a user's own writes the first two methods.
+
+    The metric of a score without a formula is found by quadrature, which asks for its
+    gradient ``48 K`` times: see :func:`boostlab.distributions.metrics.metric_of`.
 
     Attributes
     ----------
@@ -52,7 +56,7 @@ class Score(Piece):
 
     def metric(self, distribution: Distribution, raw: Array) -> Array:
         """Return the metric, (n, K, K), or its diagonal (n, K) if it is diagonal."""
-        raise NotImplementedError
+        return metric_of(self, distribution, raw)
 
     def natural_gradient(
         self, distribution: Distribution, y: Array, raw: Array

@@ -9,7 +9,12 @@ from sklearn.linear_model import Ridge
 
 import boostlab
 from boostlab import NGBoostRegressor
-from boostlab.distributions import Normal
+from boostlab.distributions import (
+    Normal,
+    Score,
+    distribution_names,
+    get_distribution,
+)
 from boostlab.learners import Tree
 
 RNG = np.random.default_rng(0)
@@ -256,3 +261,53 @@ def test_hard_targets(scoring_rule, params):
         assert np.all(np.isfinite(predicted.mean())), seed
         assert np.all(predicted.std() > 0), seed
         assert np.all(np.isfinite(predicted.logpdf(y))), seed
+
+
+class Shifted(Score):
+    """A score of one's own, without a metric: the log score and 1."""
+
+    def values(self, distribution, y, raw):
+        return -distribution.log_density(y, raw) + 1.0
+
+    def gradient(self, distribution, y, raw):
+        return distribution.log_score_gradient(y, raw)
+
+
+def test_a_score_of_ones_own_finds_its_metric():
+    own = fitted(scoring_rule=Shifted(), n_estimators=10)
+    log = fitted(n_estimators=10)
+    np.testing.assert_allclose(own.predict(X), log.predict(X), atol=1e-3)
+    assert own.score(X, Y) == pytest.approx(log.score(X, Y) - 1, abs=1e-3)
+
+
+# Every family, whatever it is.
+
+
+def targets_for(family):
+    """Return targets that the family allows."""
+    rng = np.random.default_rng(0)
+    noise = 0.5 * X[:, 0] + 0.3 * rng.normal(size=N)
+    return {
+        "real": lambda: noise,
+        "positive": lambda: np.exp(noise),
+        "nonnegative": lambda: np.maximum(np.exp(noise) - 1, 0),
+        "unit": lambda: 1 / (1 + np.exp(-noise)),
+        "counts": lambda: rng.poisson(np.exp(noise)).astype(float),
+    }[family.support]()
+
+
+@pytest.mark.parametrize("name", distribution_names("regression"))
+def test_every_family_learns(name):
+    family = get_distribution(name)
+    if family.multivariate:
+        pytest.skip("vectors have tests of their own")
+    y = targets_for(family)
+    model = fitted(y=y, distribution=name)
+    start = fitted(y=y, distribution=name, n_estimators=1, learning_rate=1e-9)
+    assert model.score(X, y) > start.score(X, y) + 0.02
+    predicted = model.predict_dist(X)
+    assert np.all(np.isfinite(predicted.raw))
+    assert np.all(np.isfinite(model.predict(X)))
+    low, high = predicted.interval(0.9)
+    assert np.all(low <= high)
+    assert np.mean((low <= y) & (y <= high)) > 0.75
