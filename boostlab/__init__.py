@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         GradientBoostingClassifier,
         GradientBoostingRanker,
         GradientBoostingRegressor,
+        NGBoostClassifier,
         NGBoostRegressor,
     )
     from boostlab.persistence import (
@@ -49,6 +50,7 @@ __all__ = [
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
     "ModelFileError",
+    "NGBoostClassifier",
     "NGBoostRegressor",
     "import_lightgbm",
     "import_xgboost",
@@ -64,6 +66,7 @@ _HOME = {
     "GradientBoostingRanker": "boostlab.estimators",
     "GradientBoostingRegressor": "boostlab.estimators",
     "ModelFileError": "boostlab.persistence",
+    "NGBoostClassifier": "boostlab.estimators",
     "NGBoostRegressor": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",

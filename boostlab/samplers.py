@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.checks import check_number
+from boostlab.data.hashing import hash_rows, uniform
 from boostlab.pieces import Piece
 from boostlab.registry import register
 from boostlab.state import State
+
+HASHES = "hashes of rows"
+"""Where a state carries the hashes of its rows."""
 
 
 @register("rows_and_columns")
@@ -75,6 +79,39 @@ class GroupsAndColumns(RowsAndColumns):
         is_drawn = np.zeros(len(state.group), bool)
         is_drawn[groups] = True
         return np.flatnonzero(is_drawn[state.group.codes]), features
+
+
+@register("hashed_rows")
+class HashedRows(RowsAndColumns):
+    """A share of the rows, in which equal rows are never parted, and of the columns.
+
+    Every row is drawn with the same chance, but the draw belongs to its values and its
+    target, and not to its place: so it does not depend on the order of the rows, and a
+    row of weight 2 is the same as that row given twice. Where no row is drawn, as may
+    happen among a handful, all are.
+
+    Parameters
+    ----------
+    subsample : float, default=1.0
+        Chance of each row, in (0, 1].
+    max_features : float, default=1.0
+        Share of the columns, in (0, 1]; at least one column is drawn.
+    """
+
+    def __call__(
+        self, state: State
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Return rows and columns, each ascending, or None where all are used."""
+        features = _drawn(self.max_features, state.table.n_features, state.rng)
+        if self.subsample >= 1:
+            return None, features
+        if HASHES not in state.carried:
+            columns = [*state.table.columns(), *np.atleast_2d(state.y.T)]
+            state.carried[HASHES] = hash_rows(columns, len(state.y), 0)
+        seed = int(state.rng.integers(2**63))
+        chance = uniform(state.carried[HASHES], seed)
+        rows = np.flatnonzero(chance < self.subsample)
+        return (rows if len(rows) else None), features
 
 
 def _drawn(

@@ -14,6 +14,7 @@ from boostlab import (
     GradientBoostingClassifier,
     GradientBoostingRanker,
     GradientBoostingRegressor,
+    NGBoostClassifier,
     NGBoostRegressor,
 )
 from boostlab.directions import GOSS, MVS, Dart
@@ -86,6 +87,14 @@ ESTIMATORS = {
     "natural gradient regressor": NGBoostRegressor(n_estimators=30),
     "natural gradient, shared tree": NGBoostRegressor(
         scoring_rule="crps", multi_strategy="shared", early_stopping=True, **FAST
+    ),
+    "natural gradient classifier": NGBoostClassifier(learning_rate=0.1, **FAST),
+    "natural gradient classifier, shared tree": NGBoostClassifier(
+        scoring_rule="crps",
+        learning_rate=0.2,
+        multi_strategy="shared",
+        early_stopping=True,
+        **FAST,
     ),
     "natural gradient as published": NGBoostRegressor(
         compat="reference", learner="linear", **FAST

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from boostlab.data.table import Table
 from boostlab.groups import Groups
-from boostlab.samplers import GroupsAndColumns, RowsAndColumns
+from boostlab.samplers import GroupsAndColumns, HashedRows, RowsAndColumns
 from boostlab.state import State
 
 
@@ -91,3 +91,41 @@ def test_groups_are_drawn_whole():
 def test_without_groups_rows_are_drawn():
     rows = GroupsAndColumns(0.5)(state())[0]
     np.testing.assert_array_equal(rows, RowsAndColumns(0.5)(state())[0])
+
+
+def filled(values, y, seed=0):
+    table = Table(values, [f"x{j}" for j in range(values.shape[1])])
+    raw = np.zeros((len(y), 1), order="F")
+    rng = np.random.default_rng(seed)
+    return State(table, y, np.ones(len(y)), np.zeros(1), raw, rng)
+
+
+def test_equal_rows_are_never_parted():
+    values = np.random.default_rng(1).normal(size=(60, 3))
+    y = np.arange(60.0)
+    twice = filled(np.tile(values, (2, 1)), np.tile(y, 2))
+    once = filled(values, y)
+    for _ in range(20):
+        rows, _ = HashedRows(0.3)(twice)
+        alone, _ = HashedRows(0.3)(once)
+        np.testing.assert_array_equal(rows, np.concatenate([alone, alone + 60]))
+
+
+def test_hashed_rows_have_the_same_chance_every_round():
+    here, counts = filled(np.zeros((200, 1)), np.arange(200.0)), np.zeros(200)
+    for _ in range(400):
+        rows, features = HashedRows(0.25)(here)
+        assert features is None
+        counts[rows] += 1
+    # 400 draws: five standard deviations are 43.
+    assert np.all(np.abs(counts - 100) < 43)
+    assert abs(counts.mean() - 100) < 3
+
+
+def test_hashed_rows_are_never_none():
+    here = filled(np.zeros((1, 2)), np.zeros(1))
+    drawn = {None if r is None else len(r) for r in (HashedRows(0.01)(here)[0],) * 5}
+    assert drawn == {None}
+    rows, features = HashedRows(1.0, 0.5)(here)
+    assert rows is None
+    assert len(features) == 1

@@ -59,12 +59,14 @@ void bl_split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *border
         bl_rule_children(s, id, tree->left[id]);
 }
 
-/* Histograms of the children: the smaller is built, the larger is what remains. */
+/* Histograms of the children: the smaller is built, the larger is what remains. Where the
+ * smaller has few rows, that is left to the search. */
 static void search_children(bl_grower *s, int32_t id, int32_t left_id)
 {
     bl_node_state *node = s->nodes + id;
     int32_t small = left_id, large = left_id + 1, ids[2];
-    int count = 0;
+    int count = 0, is_small = 0;
+    int64_t *parent = NULL;
     if (bl_node_size(s, small) > bl_node_size(s, large)) {
         small = left_id + 1;
         large = left_id;
@@ -75,27 +77,30 @@ static void search_children(bl_grower *s, int32_t id, int32_t left_id)
         s->nodes[small].cells = bl_take_cells(s);
         if (s->failed)
             return;
-        bl_build_histogram(s, s->nodes + small, s->nodes[small].cells);
+        is_small = bl_is_small(s, s->nodes + small);
+        if (!is_small)
+            bl_build_histogram(s, s->nodes + small, s->nodes[small].cells);
     }
     if (search_large) {
         s->nodes[large].cells = node->cells ? node->cells : bl_take_cells(s);
         if (!s->nodes[large].cells)    /* else the parent gives its own away below */
             return;
-        if (node->cells)
-            bl_subtract(s, s->nodes[large].cells, s->nodes[small].cells);
-        else
+        parent = node->cells;
+        if (!parent)
             bl_build_histogram(s, s->nodes + large, s->nodes[large].cells);
+        else if (!is_small)
+            bl_subtract(s, parent, s->nodes[small].cells);
         node->cells = NULL;
     }
     bl_drop_cells(s, node);
     if (search_small)
         ids[count++] = small;
-    else
-        bl_drop_cells(s, s->nodes + small);
     if (search_large)
         ids[count++] = large;
     if (count)
-        bl_search(s, ids, count);
+        bl_search(s, ids, count, is_small ? s->nodes + small : NULL, parent);
+    if (!search_small)
+        bl_drop_cells(s, s->nodes + small);
 }
 
 static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
@@ -114,7 +119,7 @@ static int grow_nodes(bl_grower *s, bl_tree *tree, const double *borders,
         if (s->failed)
             return s->failed;
         bl_build_histogram(s, s->nodes, s->nodes[0].cells);
-        bl_search(s, &root_id, 1);
+        bl_search(s, &root_id, 1, NULL, NULL);
     }
     while (s->n_heap && n_leaves < s->params->max_leaves) {
         int32_t id = bl_pop(s), left = (int32_t)s->n_nodes;

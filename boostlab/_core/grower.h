@@ -8,7 +8,8 @@
 enum {
     BL_MAX_THREADS = 256,
     BL_TASK_ROWS = 8192,           /* rows of one gathered, cache-sized piece */
-    BL_PARALLEL_UPDATES = 60000    /* (row, feature) updates worth waking threads for */
+    BL_PARALLEL_UPDATES = 30000,   /* (row, feature) updates worth waking threads for */
+    BL_SMALL_NODE = 32768          /* most rows that units are built from */
 };
 
 typedef struct {
@@ -18,6 +19,12 @@ typedef struct {
     int32_t depth;
     int64_t *cells;                /* histogram kept for subtraction, or NULL */
 } bl_node_state;
+
+/* Bundles of one tile, and where in unit_features their features are. */
+typedef struct {
+    int32_t tile, first, end;
+    int32_t first_feature, end_feature;
+} bl_unit;
 
 typedef struct {
     const bl_bins *bins;
@@ -58,6 +65,10 @@ typedef struct {
     char *scratch;                 /* per thread: words, block sums, cells */
     int64_t scratch_stride;
     int64_t *packed;               /* with parts: the cells in use of a histogram */
+    bl_unit *units;                /* what one thread can do of a node by itself */
+    int32_t n_units;
+    int32_t *unit_features;        /* features by unit */
+    int64_t *gathered;             /* words of the rows of one node, of few rows */
     int failed;                    /* a status: out of memory, or not reduced */
 } bl_grower;
 
@@ -105,6 +116,15 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
 /* parent -= child */
 void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child);
 
+/* The part of both that is in one unit: build the histogram of a node whose words were
+ * gathered, and subtract it. */
+void bl_gather_node(bl_grower *s, const bl_node_state *node);
+void bl_build_unit(bl_grower *s, const bl_node_state *node, const bl_unit *unit,
+                   int thread, int64_t *cells);
+void bl_subtract_unit(const bl_grower *s, const bl_unit *unit, int64_t *parent,
+                      const int64_t *child);
+int bl_is_small(const bl_grower *s, const bl_node_state *node);
+
 /* The cells of one feature in the histogram of a node: in place, or where it shares a
  * bundle in memory of the thread, which the next call overwrites. */
 const int64_t *bl_feature_cells(const bl_grower *s, const bl_node_state *node,
@@ -112,8 +132,11 @@ const int64_t *bl_feature_cells(const bl_grower *s, const bl_node_state *node,
 
 /* ---- search.c ----------------------------------------------------------------- */
 
-/* Search one or two nodes that have histograms, and queue those that can be split. */
-void bl_search(bl_grower *s, const int32_t *ids, int count);
+/* Search one or two nodes that have histograms, and queue those that can be split. If
+ * `small` is not NULL, its histogram is to be built first, from few rows, and to be
+ * subtracted from `large`, unless that is NULL. */
+void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state *small,
+               int64_t *large);
 int bl_scan_threads(const bl_grower *s, int64_t n_features);
 
 /* Keep what the split of a node leaves on its left; it needs the histogram. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PREFETCH_ROWS = 32 };
+enum { PREFETCH_ROWS = 32, GATHER_ROWS = 4096 };
 
 typedef struct {
     bl_grower *s;
@@ -17,21 +17,24 @@ static int64_t bundle_words(const bl_grower *s)
     return (int64_t)BL_STRIDE * s->cell_words;
 }
 
-static void clear_cells(const bl_grower *s, int64_t *cells)
+static void clear_bundles(const bl_grower *s, int64_t *cells, int32_t first, int32_t end)
 {
     size_t size = (size_t)s->cell_words * sizeof *cells;
-    for (int32_t b = 0; b < s->bins->n_bundles; b++, cells += bundle_words(s)) {
-        memset(cells, 0, (size_t)s->bins->n_codes[b] * size);
-        memset(cells + (int64_t)BL_MISSING * s->cell_words, 0, size);
+    for (int32_t b = first; b < end; b++) {
+        int64_t *own = cells + b * bundle_words(s);
+        memset(own, 0, (size_t)s->bins->n_codes[b] * size);
+        memset(own + (int64_t)BL_MISSING * s->cell_words, 0, size);
     }
 }
 
-static const int64_t *gather_words(const bl_grower *s, const int32_t *rows, int64_t n,
-                                   int64_t *words)
+static int are_consecutive(const int32_t *rows, int64_t n)
+{
+    return rows[n - 1] - rows[0] == n - 1;
+}
+
+static void copy_words(const bl_grower *s, const int32_t *rows, int64_t n, int64_t *words)
 {
     int width = s->row_words;
-    if (rows[n - 1] - rows[0] == n - 1)
-        return s->words + (int64_t)rows[0] * width;
     if (width == 1)
         for (int64_t i = 0; i < n; i++) {
             if (i + PREFETCH_ROWS < n)
@@ -42,7 +45,6 @@ static const int64_t *gather_words(const bl_grower *s, const int32_t *rows, int6
         for (int64_t i = 0; i < n; i++)
             memcpy(words + i * width, s->words + (int64_t)rows[i] * width,
                    (size_t)width * sizeof *words);
-    return words;
 }
 
 /* One gathered piece of a node: all tiles, while its words stay in cache. */
@@ -52,8 +54,12 @@ static void add_piece(bl_grower *s, int64_t begin, int64_t end, int thread,
     const bl_bins *bins = s->bins;
     const int32_t *rows = s->order + begin;
     int64_t n = end - begin;
-    const int64_t *words = gather_words(s, rows, n, bl_thread_words(s, thread));
-    int consecutive = rows[n - 1] - rows[0] == n - 1;
+    int64_t *words = bl_thread_words(s, thread);
+    int consecutive = are_consecutive(rows, n);
+    if (consecutive)
+        words = s->words + (int64_t)rows[0] * s->row_words;
+    else
+        copy_words(s, rows, n, words);
     int32_t n_tiles = bl_n_tiles(bins->n_bundles), step = bl_tile_width(bins->n_bundles);
     for (int32_t t = 0; t < n_tiles; t++) {
         const uint8_t *tile = bins->tiles + (int64_t)t * bins->n_rows * BL_TILE;
@@ -66,15 +72,26 @@ static void add_piece(bl_grower *s, int64_t begin, int64_t end, int thread,
     }
 }
 
-static void flush_sums(bl_grower *s, int64_t *sums, int add, int64_t *cells)
+static void flush_bundles(const bl_grower *s, int64_t *sums, int32_t first, int32_t end,
+                          int add, int64_t *cells)
 {
     int lanes = s->format.lanes;
-    for (int32_t b = 0; b < s->bins->n_bundles; b++) {
+    for (int32_t b = first; b < end; b++) {
         int64_t at = (int64_t)b * BL_STRIDE * lanes, missing = at + BL_MISSING * lanes;
         s->kernels->flush(sums + at, (int64_t)s->bins->n_codes[b] * lanes, &s->format,
                           add, cells + 2 * at);
         s->kernels->flush(sums + missing, lanes, &s->format, add, cells + 2 * missing);
     }
+}
+
+/* The sums of blocks of a thread: clear when asked for, as flushing leaves them. */
+static int64_t *block_sums(bl_grower *s, int thread)
+{
+    int64_t *sums = bl_thread_sums(s, thread);
+    if (!s->cleared[thread])
+        memset(sums, 0, (size_t)(s->cells_per_node * s->format.lanes) * sizeof *sums);
+    s->cleared[thread] = 1;
+    return sums;
 }
 
 static void histogram_task(void *context, int64_t task, int thread)
@@ -84,19 +101,15 @@ static void histogram_task(void *context, int64_t task, int thread)
     int64_t begin = job->begin + task * job->task_rows;
     int64_t end = begin + job->task_rows < job->end ? begin + job->task_rows : job->end;
     int64_t *cells = job->cells ? job->cells : bl_thread_cells(s, thread);
-    int64_t *sums = s->format.wide ? cells : bl_thread_sums(s, thread);
+    int64_t *sums = s->format.wide ? cells : block_sums(s, thread);
     int add = job->used[thread];
     job->used[thread] = 1;
     if (s->format.wide && !add)
-        clear_cells(s, cells);
-    if (!s->format.wide && !s->cleared[thread]) {    /* flushing keeps them clear */
-        memset(sums, 0, (size_t)(s->cells_per_node * s->format.lanes) * sizeof *sums);
-        s->cleared[thread] = 1;
-    }
+        clear_bundles(s, cells, 0, s->bins->n_bundles);
     for (int64_t at = begin; at < end; at += BL_TASK_ROWS)
         add_piece(s, at, at + BL_TASK_ROWS < end ? at + BL_TASK_ROWS : end, thread, sums);
     if (!s->format.wide)
-        flush_sums(s, sums, add, cells);
+        flush_bundles(s, sums, 0, s->bins->n_bundles, add, cells);
 }
 
 /* Words in use of a bundle: its codes, and the cell of missing values. */
@@ -134,7 +147,7 @@ static void build_part(bl_grower *s, const bl_node_state *node, int64_t *cells)
     histogram_job job = {.s = s, .begin = node->begin, .end = node->end, .cells = cells};
     int threads = n * n_bundles * s->format.lanes < BL_PARALLEL_UPDATES ? 1 : s->n_threads;
     if (n == 0) {                  /* its rows are in other parts, or it has none */
-        clear_cells(s, cells);
+        clear_bundles(s, cells, 0, s->bins->n_bundles);
         return;
     }
     job.task_rows = s->format.block_rows;
@@ -161,10 +174,77 @@ void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells)
     bl_reduce_cells(s, cells);
 }
 
+static void subtract_bundles(const bl_grower *s, int64_t *parent, const int64_t *child,
+                             int32_t first, int32_t end)
+{
+    for (int32_t b = first; b < end; b++)
+        add_bundle(s, b, parent + b * bundle_words(s), child + b * bundle_words(s), -1);
+}
+
 void bl_subtract(const bl_grower *s, int64_t *parent, const int64_t *child)
 {
-    for (int32_t b = 0; b < s->bins->n_bundles; b++)
-        add_bundle(s, b, parent + b * bundle_words(s), child + b * bundle_words(s), -1);
+    subtract_bundles(s, parent, child, 0, s->bins->n_bundles);
+}
+
+void bl_subtract_unit(const bl_grower *s, const bl_unit *unit, int64_t *parent,
+                      const int64_t *child)
+{
+    subtract_bundles(s, parent, child, unit->first, unit->end);
+}
+
+int bl_is_small(const bl_grower *s, const bl_node_state *node)
+{
+    int64_t n = node->end - node->begin;
+    int few = s->n_units >= s->n_threads || n <= BL_SMALL_NODE / 8;
+    return !s->target->parts && n > 0 && n <= BL_SMALL_NODE && few;
+}
+
+typedef struct {
+    bl_grower *s;
+    const bl_node_state *node;
+} gather_job;
+
+static void gather_task(void *context, int64_t task, int thread)
+{
+    const gather_job *job = context;
+    const bl_grower *s = job->s;
+    int64_t at = task * GATHER_ROWS, n = job->node->end - job->node->begin - at;
+    (void)thread;
+    copy_words(s, s->order + job->node->begin + at, n < GATHER_ROWS ? n : GATHER_ROWS,
+               s->gathered + at * s->row_words);
+}
+
+void bl_gather_node(bl_grower *s, const bl_node_state *node)
+{
+    gather_job job = {s, node};
+    int64_t n = node->end - node->begin;
+    if (!are_consecutive(s->order + node->begin, n))
+        bl_parallel_for(gather_task, &job, (n + GATHER_ROWS - 1) / GATHER_ROWS,
+                        s->n_threads);
+}
+
+void bl_build_unit(bl_grower *s, const bl_node_state *node, const bl_unit *unit,
+                   int thread, int64_t *cells)
+{
+    const bl_bins *bins = s->bins;
+    int64_t n = node->end - node->begin, width = s->row_words, most = s->format.block_rows;
+    const int32_t *rows = s->order + node->begin;
+    int consecutive = are_consecutive(rows, n);
+    const int64_t *words = consecutive ? s->words + rows[0] * width : s->gathered;
+    const uint8_t *tile = bins->tiles + (int64_t)unit->tile * bins->n_rows * BL_TILE
+        + unit->first - unit->tile * bl_tile_width(bins->n_bundles);
+    int64_t *sums = s->format.wide ? cells : block_sums(s, thread);
+    if (s->format.wide)
+        clear_bundles(s, cells, unit->first, unit->end);
+    for (int64_t at = 0; at < n; at += most) {
+        int64_t count = n - at < most ? n - at : most;
+        s->kernels->histogram(consecutive ? tile + (rows[0] + at) * BL_TILE : tile,
+                              consecutive ? NULL : rows + at, count, words + at * width,
+                              s->row_words, unit->end - unit->first,
+                              sums + (int64_t)unit->first * BL_STRIDE * width);
+        if (!s->format.wide)
+            flush_bundles(s, sums, unit->first, unit->end, at > 0, cells);
+    }
 }
 
 const int64_t *bl_feature_cells(const bl_grower *s, const bl_node_state *node,

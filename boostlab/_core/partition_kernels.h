@@ -38,21 +38,29 @@ static int64_t bl_partition_by(const uint8_t *column, const int32_t *rows, int64
 
 /* Sixty-four rows at a time: their bins as one vector, which is a load where the rows
  * follow each other, and single loads, faster than gathers, where they do not. */
+static inline const uint8_t *bl_load_bins(const uint8_t *column, const int32_t *rows,
+                                          uint8_t loaded[64])
+{
+    if (rows[63] - rows[0] == 63)
+        return column + rows[0];
+    for (int j = 0; j < 64; j++)
+        loaded[j] = column[rows[j]];
+    return loaded;
+}
+
 static int64_t bl_partition(const uint8_t *column, const int32_t *rows, int64_t n,
                             uint8_t bin, int missing_left, int32_t *left,
                             int32_t *right)
 {
+    uint8_t loaded[2][64];         /* the next rows' bins load while these are used */
+    const uint8_t *next = n < 64 ? NULL : bl_load_bins(column, rows, loaded[0]);
     const __m512i all = _mm512_set1_epi8(-1), last = _mm512_set1_epi8((char)bin);
     const __mmask64 to_left = missing_left ? ~(__mmask64)0 : 0;
     int64_t n_left = 0, n_right = 0, i = 0;
     for (; i + 64 <= n; i += 64) {
-        uint8_t loaded[64];
-        const uint8_t *bins = column + rows[i];
-        if (rows[i + 63] - rows[i] != 63) {
-            for (int j = 0; j < 64; j++)
-                loaded[j] = column[rows[i + j]];
-            bins = loaded;
-        }
+        const uint8_t *bins = next;
+        if (i + 128 <= n)
+            next = bl_load_bins(column, rows + i + 64, loaded[(i / 64 + 1) % 2]);
         __m512i value = _mm512_loadu_si512(bins);
         __mmask64 missing = _mm512_cmpeq_epi8_mask(value, all);
         __mmask64 low = _mm512_cmple_epu8_mask(value, last);

@@ -26,7 +26,7 @@ void bl_parallel_for(bl_task task, void *context, int64_t n_tasks, int n_threads
 #include <stdatomic.h>
 #include <time.h>
 
-enum { MAX_WORKERS = 255, SPIN_NANOSECONDS = 20000, REGION_OPEN = 1 << 16 };
+enum { MAX_WORKERS = 255, SPIN_NANOSECONDS = 100000, REGION_OPEN = 1 << 16 };
 
 /* The region being run. `gate` holds REGION_OPEN and the number of joined workers. */
 static struct {

@@ -6,21 +6,21 @@ enum { PARALLEL_SCAN = 96 };    /* features to scan worth waking threads for */
 typedef struct {
     bl_grower *s;
     const int32_t *ids;            /* one or two nodes */
-} scan_job;
+    int count;
+    const bl_node_state *small;    /* whose histogram is to be built, or NULL */
+    int64_t *large;                /* to be subtracted from, or NULL */
+} search_job;
 
 int bl_scan_threads(const bl_grower *s, int64_t n_features)
 {
     return n_features < PARALLEL_SCAN ? 1 : s->n_threads;
 }
 
-static void scan_task(void *context, int64_t task, int thread)
+/* The best split of a node by feature j, into place `at` of those of all features. */
+static void scan_feature(bl_grower *s, int32_t id, int64_t j, int64_t at, int thread)
 {
-    scan_job *job = context;
-    bl_grower *s = job->s;
-    int64_t f = s->bins->n_features, j = task % f;
-    int32_t id = job->ids[task / f];
-    s->splits[task].bin = -1;
-    if (!s->drawn[task])
+    s->splits[at].bin = -1;
+    if (!s->drawn[at])
         return;
     const int64_t *cells = bl_feature_cells(s, s->nodes + id, j, thread);
     const int64_t *total = s->totals + id * s->cell_words;
@@ -28,11 +28,28 @@ static void scan_task(void *context, int64_t task, int thread)
     if (s->rules) {
         bl_rule rule = bl_rule_of(s, id, j);
         s->kernels->best_ruled(cells, s->bins->n_bins[j], &s->format, s->params, &rule,
-                               total, s->splits + task);
+                               total, s->splits + at);
     } else {
         (categories ? s->kernels->best_subset : s->kernels->best_split)(
-            cells, s->bins->n_bins[j], &s->format, s->params, total, s->splits + task);
+            cells, s->bins->n_bins[j], &s->format, s->params, total, s->splits + at);
     }
+}
+
+/* All there is to do with the features of one unit, while its cells are in cache. */
+static void search_task(void *context, int64_t task, int thread)
+{
+    const search_job *job = context;
+    bl_grower *s = job->s;
+    const bl_unit *unit = s->units + task;
+    if (job->small)
+        bl_build_unit(s, job->small, unit, thread, job->small->cells);
+    if (job->small && job->large)
+        bl_subtract_unit(s, unit, job->large, job->small->cells);
+    for (int c = 0; c < job->count; c++)
+        for (int32_t i = unit->first_feature; i < unit->end_feature; i++) {
+            int32_t j = s->bins->bundle ? s->unit_features[i] : i;
+            scan_feature(s, job->ids[c], j, c * (int64_t)s->bins->n_features + j, thread);
+        }
 }
 
 static int precedes(const bl_grower *s, int32_t a, int32_t b)
@@ -92,10 +109,11 @@ void bl_write_left_total(bl_grower *s, int32_t id)
     }
 }
 
-void bl_search(bl_grower *s, const int32_t *ids, int count)
+void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state *small,
+               int64_t *large)
 {
     int64_t f = s->bins->n_features;
-    scan_job job = {s, ids};
+    search_job job = {s, ids, count, small, large};
     for (int c = 0; c < count; c++)
         bl_draw_features(s, ids[c], s->drawn + c * f);
     int64_t n_rows = 0;
@@ -103,7 +121,9 @@ void bl_search(bl_grower *s, const int32_t *ids, int count)
         n_rows += s->nodes[ids[c]].end - s->nodes[ids[c]].begin;
     /* After big nodes the other threads are still awake, and cost nothing. */
     int awake = n_rows * f * s->format.lanes >= BL_PARALLEL_UPDATES;
-    bl_parallel_for(scan_task, &job, count * f,
+    if (small)
+        bl_gather_node(s, small);
+    bl_parallel_for(search_task, &job, s->n_units,
                     awake ? s->n_threads : bl_scan_threads(s, count * f));
     for (int c = 0; c < count; c++) {
         bl_node_state *node = s->nodes + ids[c];

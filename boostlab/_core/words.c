@@ -170,7 +170,10 @@ static void add_block(const bl_grower *s, const int32_t *rows, int64_t n, int64_
 {
     int64_t sums[2 * BL_MAX_LANES] = {0};
     int lanes = s->format.lanes;
-    for (int64_t i = 0; i < n; i++) {
+    int stretch = s->row_words == 1 && !s->target->rows;    /* the hot case */
+    for (int64_t i = 0; stretch && i < n; i++)
+        sums[0] += s->words[rows[0] + i];
+    for (int64_t i = 0; !stretch && i < n; i++) {
         const int64_t *words = s->words + (int64_t)rows[i] * s->row_words;
         for (int j = 0; j < s->row_words; j++)
             sums[j] += words[j];
@@ -236,8 +239,11 @@ static void quantize_task(void *context, int64_t task, int thread)
                 s->words[row * s->row_words + k] = 0;
                 s->words[row * s->row_words + s->row_words - lanes + k] = 0;
             }
-    for (int64_t i = first; i < first + n; i++)
-        s->order[i] = target->rows ? target->rows[i] : (int32_t)i;
+    if (target->rows)
+        memcpy(s->order + first, target->rows + first, (size_t)n * sizeof *s->order);
+    else
+        for (int64_t i = first; i < first + n; i++)
+            s->order[i] = (int32_t)i;
     memset(total, 0, (size_t)s->cell_words * sizeof *total);
     for (int64_t at = 0; at < n; at += s->format.block_rows)
         add_block(s, s->order + first + at,

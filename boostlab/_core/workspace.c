@@ -7,6 +7,8 @@
 #define HISTOGRAM_BYTES ((int64_t)512 << 20)    /* kept for subtraction; then rebuilt */
 #define ALIGNMENT 64
 
+enum { LEAST_HALVED = 12 };    /* bundles of a tile that two threads share */
+
 struct bl_workspace {
     char *block;                   /* all arrays of a grower but the histograms */
     size_t size;
@@ -91,6 +93,11 @@ static size_t lay_out(bl_grower *s, int64_t capacity, char *block)
     s->drawn = reserve(block, &used, 2 * f, sizeof *s->drawn);
     s->keys = reserve(block, &used, f, sizeof *s->keys);
     s->splits = reserve(block, &used, 2 * f, sizeof *s->splits);
+    s->units = reserve(block, &used, bl_n_tiles(s->bins->n_bundles) * 2, sizeof *s->units);
+    s->unit_features = reserve(block, &used, f, sizeof *s->unit_features);
+    s->gathered = reserve(block, &used,
+                          (s->n < BL_SMALL_NODE ? s->n : BL_SMALL_NODE) * s->cell_words,
+                          sizeof *s->gathered);
     s->packed = reserve(block, &used, bl_packed_words(s), sizeof *s->packed);
     s->scratch = reserve(block, &used, s->n_threads, (size_t)s->scratch_stride);
     return used;
@@ -114,6 +121,39 @@ int64_t *bl_thread_cells(const bl_grower *s, int thread)
 int64_t *bl_thread_feature(const bl_grower *s, int thread)
 {
     return bl_thread_cells(s, thread) + s->cells_per_node * s->cell_words;
+}
+
+/* Cut tiles into units: whole, or in halves where that occupies threads evenly. */
+static void make_units(bl_grower *s)
+{
+    const bl_bins *bins = s->bins;
+    int32_t n_tiles = bl_n_tiles(bins->n_bundles), step = bl_tile_width(bins->n_bundles);
+    int halves = s->n_threads > 1 && n_tiles < 4 * s->n_threads
+        && n_tiles % s->n_threads != 0 && step >= LEAST_HALVED ? 2 : 1;
+    int32_t width = (step + halves - 1) / halves, counted = 0;
+    s->n_units = 0;
+    for (int32_t t = 0; t < n_tiles; t++)
+        for (int32_t at = t * step; at < (t + 1) * step && at < bins->n_bundles; at += width) {
+            int32_t end = at + width < (t + 1) * step ? at + width : (t + 1) * step;
+            end = end < bins->n_bundles ? end : bins->n_bundles;
+            s->units[s->n_units++] = (bl_unit){t, at, end, at, end};
+        }
+    for (int32_t u = 0; bins->bundle && u < s->n_units; u++)
+        s->units[u].end_feature = 0;
+    for (int pass = 0; bins->bundle && pass < 2; pass++) {
+        for (int32_t f = 0; f < bins->n_features; f++) {
+            int32_t b = bins->bundle[f] < 0 ? 0 : bins->bundle[f];
+            bl_unit *unit = s->units + b / step * halves + b % step / width;
+            if (pass)
+                s->unit_features[unit->end_feature] = f;
+            unit->end_feature++;
+        }
+        for (int32_t u = 0; !pass && u < s->n_units; u++) {
+            int32_t count = s->units[u].end_feature;
+            s->units[u].first_feature = s->units[u].end_feature = counted;
+            counted += count;
+        }
+    }
 }
 
 int bl_grower_allocate(bl_grower *s, int64_t capacity)
@@ -140,6 +180,7 @@ int bl_grower_allocate(bl_grower *s, int64_t capacity)
             return BL_NO_MEMORY;
     }
     lay_out(s, capacity, workspace->block);
+    make_units(s);
     if (!bl_rule_numbers(s))
         s->rules = NULL;
     return BL_OK;

@@ -11,21 +11,33 @@ from typing import Any
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.bernoulli import Bernoulli
 from boostlab.distributions.categorical import Categorical
+from boostlab.distributions.cauchy import Cauchy
+from boostlab.distributions.gumbel import Gumbel
+from boostlab.distributions.laplace import Laplace
+from boostlab.distributions.logistic import Logistic
+from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = [
     "CRPS",
     "Bernoulli",
     "Categorical",
+    "Cauchy",
     "Distribution",
+    "Gumbel",
+    "Laplace",
     "LogScore",
+    "Logistic",
+    "NegativeBinomial",
     "Normal",
     "Poisson",
     "Predictive",
     "Score",
+    "ZeroInflatedPoisson",
     "conformity",
     "distribution_names",
     "get_distribution",
@@ -35,8 +47,14 @@ __all__ = [
 _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
     Categorical,
+    Cauchy,
+    Gumbel,
+    Laplace,
+    Logistic,
+    NegativeBinomial,
     Normal,
     Poisson,
+    ZeroInflatedPoisson,
 )
 
 _NAMED = {family.name: family for family in _FAMILIES}

@@ -22,10 +22,16 @@ Array = NDArray[np.float64]
 
 
 LOG_REACH = 25.0
-"""How far a parameter on the log scale may go from the start."""
+"""How far a parameter on the log or logit scale may go from the start."""
+
+BOUNDED = ("log", "logit")
+"""Links whose raw parameters stay that near to the start."""
 
 STEP_LIMIT = 10.0
 """Longest step of one row: on the log scale, and of a location in spreads."""
+
+DISCRETE_STEP_LIMIT = 1000.0
+"""The same for discrete families."""
 
 
 class Distribution(Piece):
@@ -210,19 +216,23 @@ class Distribution(Piece):
     def limits(self, start: Array) -> tuple[Array, Array]:
         """Return the least and greatest raw parameters, each of shape (K,).
 
-        Parameters on the log scale stay within 25 of the start, which is more than
-        ten orders of magnitude to each side.
+        Logarithms and logits stay within 25 of the start, which is more than ten
+        orders of magnitude to each side.
         """
-        reach = np.where(np.array(self.links) == "log", LOG_REACH, np.inf)
+        reach = np.where(np.isin(self.links, BOUNDED), LOG_REACH, np.inf)
         return start - reach, start + reach
 
     def longest_step(self, start: Array) -> Array:
         """Return the greatest natural gradient of one row that is believed, (K,).
 
         10 on the log scale, and for a location 10 times the spread of the start; a
-        single outlier must not decide about everything.
+        single outlier must not decide about everything. For discrete families 1000,
+        since the natural gradient of an event of probability p is 1/p, without which
+        rare events would seem rarer still.
         """
         step = np.full(self.n_parameters, STEP_LIMIT)
+        if self.discrete:
+            step[:] = DISCRETE_STEP_LIMIT
         for k, link in enumerate(self.links):
             if link == "identity" and self.support == "real":
                 step[k] = STEP_LIMIT * self._spread(start)

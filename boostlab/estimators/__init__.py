@@ -6,6 +6,7 @@ from boostlab.estimators.gradient_boosting import (
     GradientBoostingRegressor,
 )
 from boostlab.estimators.ngboost import NGBoostRegressor
+from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "GradientBoostingClassifier",
     "GradientBoostingRanker",
     "GradientBoostingRegressor",
+    "NGBoostClassifier",
     "NGBoostRegressor",
 ]

@@ -33,7 +33,7 @@ from boostlab.learners.tree import Tree
 from boostlab.objectives import DistributionObjective
 from boostlab.objectives.weighted import weighted_mean
 from boostlab.protocols import Direction, Objective, Step, WeakLearner
-from boostlab.samplers import RowsAndColumns
+from boostlab.samplers import HashedRows
 from boostlab.state import Problem
 from boostlab.steps import DoublingSearch, OwnUnits, ReferenceSearch, Shrinkage
 from boostlab.updates import AddToPrediction
@@ -49,7 +49,7 @@ SEARCHES: dict[str, type] = {
 TREE_DEFAULTS: dict[str, Any] = {
     "max_depth": 3,
     "max_leaf_nodes": None,
-    "min_samples_leaf": 1,
+    "min_samples_leaf": "auto",
     "l2_regularization": 0.0,
     "max_bins": 255,
     "growth": "depth",
@@ -57,19 +57,25 @@ TREE_DEFAULTS: dict[str, Any] = {
 }
 """Parameters that describe the tree, and no other learner."""
 
+AUTO: dict[str | None, dict[str, float]] = {
+    None: {"learning_rate": 0.02, "subsample": 0.5},
+    "reference": {"learning_rate": 0.01, "subsample": 1.0, "min_samples_leaf": 1},
+}
+"""What "auto" stands for, by `compat`; leaves are else as the tree has them."""
+
 NATURAL_DOMAINS: dict[str, Domain] = {
     "scoring_rule": PieceOrName(("log", "crps"), ("values", "gradient")),
     "natural_gradient": FLAG,
     "line_search": Choice(tuple(SEARCHES)),
     "compat": Choice((None, "reference")),
     "learner": LearnerOrName(optional=True, lists=False),
-    "learning_rate": Number(above=0),
+    "learning_rate": Number(above=0, also=("auto",)),
     "max_depth": Number(at_least=1, integer=True, also=(None,)),
     "max_leaf_nodes": Number(at_least=2, integer=True, also=(None,)),
     "min_samples_leaf": Number(above=0, also=("auto",)),
     "l2_regularization": Number(at_least=0),
     "max_bins": Number(at_least=2, at_most=255, integer=True),
-    "subsample": Number(above=0, at_most=1),
+    "subsample": Number(above=0, at_most=1, also=("auto",)),
     "max_features": Number(above=0, at_most=1),
     "growth": Choice(("leaf", "depth", "oblivious")),
     "multi_strategy": Choice(("separate", "shared")),
@@ -119,7 +125,8 @@ class NaturalBoosting:
 
     def _objective_of(self, problem: Problem, goes_on: bool) -> Objective:
         made = self._make_objective()
-        made.distribution = made.family.for_targets(problem.y)
+        if problem.y.ndim == 2:
+            made.distribution = made.family.for_targets(problem.y)
         return made
 
     def _make_direction(self) -> Direction:
@@ -134,13 +141,13 @@ class NaturalBoosting:
     def _make_learner(self) -> WeakLearner:
         if self.learner is not None:
             return learner_piece(self.learner)
-        tree = Tree(**{name: getattr(self, name) for name in TREE_DEFAULTS})
+        tree = Tree(**{name: self._value(name) for name in TREE_DEFAULTS})
         tree.validate()
         return tree
 
     def _make_step(self) -> Step:
         search = "reference" if self.compat == "reference" else self.line_search
-        step = SEARCHES[search](self.learning_rate)
+        step = SEARCHES[search](self._value("learning_rate"))
         return OwnUnits(step) if self._shares_trees() else step
 
     def _make_boosting(self, objective: Objective) -> Boosting:
@@ -151,8 +158,15 @@ class NaturalBoosting:
             step=self._make_step(),
             update=AddToPrediction(),
             corrector=NoCorrection(),
-            sampler=RowsAndColumns(self.subsample, self.max_features),
+            sampler=HashedRows(self._value("subsample"), self.max_features),
         )
+
+    def _value(self, name: str) -> Any:
+        """Return a parameter, where it is "auto" what that stands for."""
+        value = getattr(self, name)
+        if not isinstance(value, str) or value != "auto":
+            return value
+        return AUTO[self.compat].get(name, value)
 
     def predict_dist(self, X: Any) -> Predictive:
         """Predict a distribution for each row.
@@ -194,9 +208,14 @@ class NaturalBoosting:
         raw = self._raw_prediction(X)
         y = self._encode_targets(self._check_targets(y, "y"), "y", False)
         weight = check_weight(sample_weight, len(y), "sample_weight")
-        objective = self.objective_
-        raw = objective.clipped(raw, self.ensemble_.baseline)
-        return -weighted_mean(objective.pointwise_loss(y, raw), weight)
+        predicted = self._predictive(raw)
+        return -weighted_mean(
+            self._objective().pointwise_loss(y, predicted.raw), weight
+        )
+
+    def _objective(self) -> DistributionObjective:
+        """Return the objective of the fitted model."""
+        return self.objective_
 
     def _predictive(self, raw: Array) -> Predictive:
         return self.objective_.predictive(raw, self.ensemble_.baseline)

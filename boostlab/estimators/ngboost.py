@@ -55,29 +55,32 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         longest power of two that still improves, as the published code does, or always
         the same.
     compat : None or "reference", default=None
-        "reference" follows the choices of the package ngboost 0.6: its line search, and
-        no limits on the steps of single rows.
+        "reference" follows the choices of the package ngboost 0.6: its line search, no
+        limits on the steps of single rows, and its values for what is "auto" below.
     learner : WeakLearner, str or estimator, optional
         Who fits the gradients; by default a tree of the parameters below. See
         :class:`BoostingRegressor` for what can be given.
-    learning_rate : float, default=0.01
-        Factor on what each round adds, greater than 0.
+    learning_rate : float or "auto", default="auto"
+        Factor on what each round adds, greater than 0. "auto" is 0.02, and 0.01 under
+        `compat`, whose line search goes about twice as far.
     n_estimators : int, default=500
         Number of rounds, at least 1.
     max_depth : int or None, default=3
         Most splits between the root and a leaf, at least 1; None for no limit.
     max_leaf_nodes : int or None, default=None
         Most leaves of a tree, at least 2; None for no limit.
-    min_samples_leaf : int, float or "auto", default=1
-        Least total sample weight of a leaf, greater than 0; "auto" is 20, and less for
-        less than 1000 rows.
+    min_samples_leaf : int, float or "auto", default="auto"
+        Least total sample weight of a leaf, greater than 0. "auto" is 20; where the
+        weights sum to less than 1000 it is 5, or a tenth of the sum if that is less;
+        under `compat` it is 1.
     l2_regularization : float, default=0.0
         Added to the weight of every leaf, at least 0.
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
-    subsample : float, default=1.0
-        Share of the rows that each round is fitted on, in (0, 1], drawn without
-        replacement.
+    subsample : float or "auto", default="auto"
+        Chance of a row to take part in a round, in (0, 1]; equal rows are drawn
+        together. "auto" is 0.5, which keeps the spread from being learnt too small, and
+        1 under `compat`.
     max_features : float, default=1.0
         Share of the features that each round is fitted on, in (0, 1].
     growth : {"depth", "leaf", "oblivious"}, default="depth"
@@ -168,14 +171,14 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         line_search: str = "best",
         compat: str | None = None,
         learner: Any = None,
-        learning_rate: float = 0.01,
+        learning_rate: float | str = "auto",
         n_estimators: int = 500,
         max_depth: int | None = 3,
         max_leaf_nodes: int | None = None,
-        min_samples_leaf: float | str = 1,
+        min_samples_leaf: float | str = "auto",
         l2_regularization: float = 0.0,
         max_bins: int = 255,
-        subsample: float = 1.0,
+        subsample: float | str = "auto",
         max_features: float = 1.0,
         growth: str = "depth",
         multi_strategy: str = "separate",

@@ -36,7 +36,13 @@ def test_it_learns_location_and_scale():
 
 
 def test_one_round_by_hand():
-    model = fitted(n_estimators=1, line_search="none", max_depth=1, learning_rate=0.5)
+    model = fitted(
+        n_estimators=1,
+        line_search="none",
+        max_depth=1,
+        learning_rate=0.5,
+        subsample=1.0,
+    )
     mean, log_scale = Y.mean(), np.log(Y.std())
     natural = np.column_stack([mean - Y, (1 - ((Y - mean) / Y.std()) ** 2) / 2])
     raw = model._raw_prediction(X)
@@ -65,7 +71,8 @@ def test_crps_lowers_the_crps():
 
 @pytest.mark.parametrize("params", [{}, {"multi_strategy": "shared"}])
 def test_the_unit_of_the_target_does_not_matter(params):
-    small, large = fitted(**params), fitted(y=1e6 * Y + 3e6, **params)
+    # Which rows are drawn depends on the targets, so all of them take part.
+    small, large = (fitted(y=y, subsample=1.0, **params) for y in (Y, 1e6 * Y + 3e6))
     np.testing.assert_allclose(
         1e6 * small.predict(X) + 3e6, large.predict(X), rtol=1e-3, atol=2e4
     )
@@ -75,7 +82,7 @@ def test_the_unit_of_the_target_does_not_matter(params):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"multi_strategy": "shared"}, {"line_search": "reference"}]
+    "params", [{}, {"multi_strategy": "shared"}, {"compat": "reference"}]
 )
 def test_weights_are_duplicates(params):
     times = RNG.integers(0, 3, N)
@@ -142,10 +149,19 @@ def test_the_plain_gradient_needs_the_search():
 
 
 def test_compat_takes_the_published_choices():
-    model = fitted(compat="reference")
-    sizes = np.array([done.size for done in model.ensemble_.rounds]) / 0.1
-    np.testing.assert_array_equal(np.exp2(np.rint(np.log2(sizes))), sizes)
+    model = fitted(compat="reference", learning_rate="auto")
+    sizes = np.array([done.size for done in model.ensemble_.rounds]) / 0.01
+    np.testing.assert_allclose(np.exp2(np.rint(np.log2(sizes))), sizes)
     assert not model.objective_.limits
+    boosting = model._make_boosting(model.objective_)
+    assert boosting.learner.min_samples_leaf == boosting.sampler.subsample == 1
+
+
+def test_half_of_the_rows_by_default():
+    boosting = fitted()._make_boosting(fitted().objective_)
+    assert boosting.sampler.subsample == 0.5
+    assert boosting.learner.min_samples_leaf == "auto"
+    assert NGBoostRegressor()._make_step().learning_rate == 0.02
 
 
 # Intervals as targets.
@@ -153,8 +169,9 @@ def test_compat_takes_the_published_choices():
 
 def test_points_given_as_intervals_are_points():
     ends = np.column_stack([Y, Y])
+    raw = fitted(subsample=1.0)._raw_prediction(X)
     np.testing.assert_allclose(
-        fitted(y=ends)._raw_prediction(X), fitted()._raw_prediction(X), atol=1e-6
+        fitted(y=ends, subsample=1.0)._raw_prediction(X), raw, atol=1e-6
     )
 
 

@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from boostlab.distributions import (
     Bernoulli,
     Categorical,
+    Cauchy,
     Distribution,
+    Gumbel,
+    Laplace,
+    Logistic,
+    NegativeBinomial,
     Normal,
     Poisson,
+    ZeroInflatedPoisson,
 )
 
 Array = NDArray[np.float64]
@@ -43,6 +49,9 @@ class Case:
         Whether mean and variance exist and SciPy has them.
     metric_rtol : float, default=1e-4
         Allowed relative error of the quadrature of the metric.
+    stationary_atol : float, default=2e-5
+        Allowed slope of the likelihood, in the metric, at the marginal fit; large only
+        for densities with a kink.
     """
 
     distribution: Distribution
@@ -51,6 +60,7 @@ class Case:
     crps: Callable[..., Array] | None = None
     closed_mean: bool = True
     metric_rtol: float = 1e-4
+    stationary_atol: float = 2e-5
 
 
 def location_and_log_scale(rng: np.random.Generator, n: int) -> Array:
@@ -58,17 +68,34 @@ def location_and_log_scale(rng: np.random.Generator, n: int) -> Array:
     return np.column_stack([rng.normal(size=n), rng.normal(scale=0.5, size=n)])
 
 
-def _normal_crps(y: Array, loc: Array, scale: Array) -> Array:
-    # Imported where needed: it takes seconds, as it brings a compiler along.
+def by_scoringrules(name: str, *names: str, **settings: float) -> Callable[..., Array]:
+    """Return the CRPS of the package scoringrules, as `Case` wants it.
+
+    Parameters
+    ----------
+    name : str
+        What follows "crps_" in the package.
+    *names : str
+        Natural parameters, in the order of its arguments.
+    **settings : float
+        Further arguments.
+    """
+
+    def crps(y: Array, **natural: Array) -> Array:
+        # Imported where needed: it takes seconds, as it brings a compiler along.
+        import scoringrules
+
+        function = getattr(scoringrules, "crps_" + name)
+        arguments = [natural[key] for key in names]
+        return function(y, *arguments, **settings, backend="numpy")
+
+    return crps
+
+
+def _negative_binomial_crps(y: Array, mu: Array, n: Array) -> Array:
     import scoringrules
 
-    return scoringrules.crps_normal(y, loc, scale, backend="numpy")
-
-
-def _poisson_crps(y: Array, mu: Array) -> Array:
-    import scoringrules
-
-    return scoringrules.crps_poisson(y, mu, backend="numpy")
+    return scoringrules.crps_negbinom(y, n, n / (n + mu), backend="numpy")
 
 
 class _ScipyCategorical:
@@ -90,6 +117,28 @@ class _ScipyCategorical:
 
 
 CASES = [
+    Case(Cauchy(), location_and_log_scale, scipy=scipy.stats.cauchy, closed_mean=False),
+    Case(
+        Gumbel(),
+        location_and_log_scale,
+        scipy=scipy.stats.gumbel_r,
+        crps=lambda y, loc, scale: by_scoringrules("gev", "shape", "loc", "scale")(
+            y, shape=np.zeros_like(loc), loc=loc, scale=scale
+        ),
+    ),
+    Case(
+        Laplace(),
+        location_and_log_scale,
+        scipy=scipy.stats.laplace,
+        crps=by_scoringrules("laplace", "loc", "scale"),
+        stationary_atol=6e-3,
+    ),
+    Case(
+        Logistic(),
+        location_and_log_scale,
+        scipy=scipy.stats.logistic,
+        crps=by_scoringrules("logistic", "loc", "scale"),
+    ),
     Case(
         Bernoulli(),
         lambda rng, n: rng.normal(size=(n, 1)),
@@ -101,15 +150,25 @@ CASES = [
         scipy=_ScipyCategorical,
     ),
     Case(
+        NegativeBinomial(),
+        lambda rng, n: rng.normal(1.0, 0.7, size=(n, 2)),
+        scipy=lambda mu, n: scipy.stats.nbinom(n, n / (n + mu)),
+        crps=_negative_binomial_crps,
+    ),
+    Case(
         Normal(),
         location_and_log_scale,
         scipy=scipy.stats.norm,
-        crps=_normal_crps,
+        crps=by_scoringrules("normal", "loc", "scale"),
     ),
     Case(
         Poisson(),
         lambda rng, n: rng.normal(1.0, size=(n, 1)),
         scipy=scipy.stats.poisson,
-        crps=_poisson_crps,
+        crps=by_scoringrules("poisson", "mu"),
+    ),
+    Case(
+        ZeroInflatedPoisson(),
+        lambda rng, n: np.column_stack([rng.normal(size=n), rng.normal(1.0, size=n)]),
     ),
 ]

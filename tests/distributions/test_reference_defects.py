@@ -1,0 +1,95 @@
+"""Formulas that the published NGBoost code has wrong, against quadrature.
+
+The battery checks ours too; here each defect has a test with its own name, with values
+that share nothing with the library but the cdf of SciPy.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy.integrate import quad
+
+from boostlab.distributions import Cauchy, Laplace, Normal
+
+STEP = 1e-4
+LEVELS = np.array([1e-13, 1e-6, 1e-3, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6, 1 - 1e-13])
+
+
+def crps(frozen, y):
+    """Return the CRPS by quadrature."""
+    return crps_below(frozen, y) + crps_above(frozen, y)
+
+
+def crps_below(frozen, y):
+    """Return the integral of the squared cdf up to y."""
+    return integral(lambda x: frozen.cdf(x) ** 2, frozen.ppf(LEVELS), -np.inf, y)
+
+
+def crps_above(frozen, y):
+    """Return the integral of the squared survival function from y on."""
+    return integral(lambda x: frozen.sf(x) ** 2, frozen.ppf(LEVELS), y, np.inf)
+
+
+def integral(function, knots, low, high):
+    """Return the integral from low to high, as far as the knots reach."""
+    edges = np.unique([np.clip(knots[0], low, high), np.clip(knots[-1], low, high)])
+    edges = np.unique([*edges, *knots[(knots > edges[0]) & (knots < edges[-1])]])
+    return sum(
+        quad(function, a, b, epsabs=1e-13, epsrel=1e-12, limit=200)[0]
+        for a, b in itertools.pairwise(edges)
+    )
+
+
+def slope(function, at):
+    return (function(at + STEP) - function(at - STEP)) / (2 * STEP)
+
+
+def crps_information(family_of, at):
+    """Return ``2 integral (dF/dat)^2`` by quadrature."""
+    low, high = family_of(at).ppf([1e-12, 1 - 1e-12])
+    return (
+        2
+        * quad(
+            lambda x: slope(lambda t: family_of(t).cdf(x), at) ** 2,
+            low,
+            high,
+            limit=200,
+        )[0]
+    )
+
+
+def fisher_information(family_of, at):
+    """Return the Fisher information of one parameter by quadrature over the cdf."""
+
+    def squared(p):
+        x = family_of(at).ppf(p)
+        return slope(lambda t: family_of(t).logpdf(x), at) ** 2
+
+    return quad(squared, 1e-9, 1 - 1e-9, limit=200)[0]
+
+
+def test_laplace_crps_has_its_slope_by_the_scale():
+    raw, y = np.array([[0.5, 0.3]]), 2.0
+    expected = slope(lambda t: crps(scipy.stats.laplace(0.5, np.exp(t)), y), 0.3)
+    given = Laplace().crps_gradient(np.array([y]), raw)[0, 1]
+    assert given == pytest.approx(expected, rel=1e-5)
+
+
+def test_normal_crps_metric_has_the_unit_of_the_target():
+    raw = np.array([[0.5, 1.2]])
+    by_loc = crps_information(lambda t: scipy.stats.norm(t, np.exp(1.2)), 0.5)
+    by_scale = crps_information(lambda t: scipy.stats.norm(0.5, np.exp(t)), 1.2)
+    given = Normal().crps_metric(raw)[0]
+    np.testing.assert_allclose(given, [by_loc, by_scale], rtol=1e-5)
+
+
+def test_cauchy_scale_information_does_not_depend_on_the_unit():
+    for log_scale in (0.0, 3.0):
+        expected = fisher_information(
+            lambda t: scipy.stats.cauchy(0.0, np.exp(t)), log_scale
+        )
+        given = Cauchy().fisher(np.array([[0.0, log_scale]]))[0, 1]
+        assert given == pytest.approx(expected, rel=1e-5)
+        assert given == 0.5
