@@ -65,6 +65,7 @@ enum {
     BL_TOO_MANY_ROWS = -7    /* the parts have more than BL_MAX_ROWS together */
 };
 #define BL_MAX_ROWS (((int64_t)1 << 27) - 1)
+#define BL_MANY_ROWS ((int64_t)1 << 25)
 
 /* ---- threads ------------------------------------------------------------------ */
 
@@ -315,6 +316,28 @@ void bl_workspace_free(bl_workspace *workspace);
 int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
             const int64_t *offsets, const bl_params *params, bl_tree *tree, int32_t *ids,
             bl_workspace *workspace, int n_threads);
+
+/* A tree to be grown, as bl_grow takes it, and how that ended. */
+typedef struct {
+    const bl_bins *bins;
+    const bl_target *target;
+    const double *borders;
+    const int64_t *offsets;
+    const bl_params *params;
+    bl_tree *tree;
+    int32_t *ids;
+    int status;
+} bl_growth;
+
+/* How many of the trees should grow at once, each on one thread: all threads' worth, or 1
+ * where there are fewer trees than threads, little to do, or more than BL_MANY_ROWS rows
+ * to keep memory for (some 30 bytes a row and thread, for one output). */
+int bl_many_at_once(const bl_growth *trees, int64_t n_trees, int n_threads);
+
+/* Grow trees that do not depend on each other, `at_once` at a time; the others, which do
+ * not occupy all threads, one by one. workspaces: as many as grow at once. */
+void bl_grow_many(bl_growth *trees, int64_t n_trees, bl_workspace **workspaces,
+                  int at_once, int n_threads);
 
 /* Write the leaf of every binned row. */
 int bl_apply_bins(const bl_tree *tree, const bl_bins *bins, int32_t *ids,

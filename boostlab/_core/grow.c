@@ -166,3 +166,38 @@ int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
         status = bl_apply_bins(tree, bins, ids, n_threads);
     return status;
 }
+
+int bl_many_at_once(const bl_growth *trees, int64_t n_trees, int n_threads)
+{
+    const bl_bins *bins = trees[0].bins;
+    int little = bins->n_rows * bins->n_bundles < BL_PARALLEL_UPDATES;
+    n_threads = n_threads > BL_MAX_THREADS ? BL_MAX_THREADS : n_threads;
+    if (n_trees < n_threads || little || n_threads * bins->n_rows > BL_MANY_ROWS)
+        return 1;
+    return n_threads;
+}
+
+typedef struct {
+    bl_growth *trees;
+    bl_workspace **workspaces;
+    int n_threads;                 /* of each tree */
+} many_job;
+
+static void many_task(void *context, int64_t task, int thread)
+{
+    many_job *job = context;
+    bl_growth *t = job->trees + task;
+    t->status = bl_grow(t->bins, t->target, t->borders, t->offsets, t->params, t->tree,
+                        t->ids, job->workspaces[thread], job->n_threads);
+}
+
+void bl_grow_many(bl_growth *trees, int64_t n_trees, bl_workspace **workspaces,
+                  int at_once, int n_threads)
+{
+    int64_t together = at_once > 1 ? n_trees / at_once * at_once : 0;
+    many_job job = {trees, workspaces, 1};
+    bl_parallel_for(many_task, &job, together, at_once);
+    job.n_threads = n_threads;
+    for (int64_t i = together; i < n_trees; i++)
+        many_task(&job, i, 0);
+}

@@ -69,15 +69,15 @@ static int border_count_matches(const bl_bins *bins, const int64_t *offsets)
 
 /* A second call while the workspace is in use takes memory of its own. */
 typedef struct {
-    bl_workspace *memory;
+    bl_workspace *memory[MAX_THREADS];     /* the first is always there */
     atomic_int in_use;
 } workspace_box;
 
 static void destroy_workspace(PyObject *capsule)
 {
     workspace_box *box = PyCapsule_GetPointer(capsule, WORKSPACE);
-    if (box)
-        bl_workspace_free(box->memory);
+    for (int t = 0; box && t < MAX_THREADS; t++)
+        bl_workspace_free(box->memory[t]);
     free(box);
 }
 
@@ -87,12 +87,12 @@ static PyObject *core_workspace(PyObject *self, PyObject *args)
     PyObject *capsule = NULL;
     (void)self;
     (void)args;
-    if (box && (box->memory = bl_workspace_new()))
+    if (box && (box->memory[0] = bl_workspace_new()))
         capsule = PyCapsule_New(box, WORKSPACE, destroy_workspace);
     else
         PyErr_NoMemory();
     if (!capsule && box) {
-        bl_workspace_free(box->memory);
+        bl_workspace_free(box->memory[0]);
         free(box);
     }
     return capsule;
@@ -308,52 +308,152 @@ static int grow_parts(const grow_arguments *a, reduce_hook *hook, bl_parts *part
     return 1;
 }
 
+/* One call of grow, its arguments checked. */
+typedef struct {
+    grow_arguments a;
+    grow_input in;
+    reduce_hook hook;
+    bl_parts parts;
+    buffers held;
+    workspace_box *box;
+} grow_call;
+
+static int read_call(PyObject *args, grow_call *call)
+{
+    grow_arguments *a = &call->a;
+    grow_input *in = &call->in;
+    buffers *held = &call->held;
+    if (!parse_grow(args, a) || !check_threads(a->n_threads)
+        || (a->workspace != Py_None
+            && !(call->box = PyCapsule_GetPointer(a->workspace, WORKSPACE))))
+        return 0;
+    a->params.seed = PyLong_AsUnsignedLongLong(a->seed);
+    if (PyErr_Occurred())
+        return 0;
+    a->params.max_depth = a->params.max_depth == -1 ? INT32_MAX : a->params.max_depth;
+    return check_params(&a->params)
+        && grow_bins(held, a->columns, a->n_bins, &in->bins)
+        && bundled_tiles(held, a->bundles, a->tiles, &in->bins)
+        && optional(held, a->categorical, "categorical", U8, in->bins.n_features, READ,
+                    (void **)&in->bins.categorical)
+        && grow_target(held, a, &in->bins, &in->target)
+        && parse_rules(held, a, &in->bins, in->target.n_outputs)
+        && grow_borders(held, a, in)
+        && grow_tree_arrays(held, a, in)
+        && grow_parts(a, &call->hook, &call->parts, &in->target);
+}
+
 static PyObject *core_grow(PyObject *self, PyObject *args)
 {
-    grow_arguments a = {0};
-    grow_input in = {0};
-    reduce_hook hook = {0};
-    bl_parts parts;
-    buffers held = {.count = 0};
-    workspace_box *box = NULL;
-    bl_workspace *memory = NULL;
-    int status = BL_OK, ready = 0;
+    grow_call call = {0};
+    int status = BL_OK, ready = read_call(args, &call);
+    grow_input *in = &call.in;
     (void)self;
-    if (!parse_grow(args, &a) || !check_threads(a.n_threads)
-        || (a.workspace != Py_None
-            && !(box = PyCapsule_GetPointer(a.workspace, WORKSPACE))))
-        return NULL;
-    a.params.seed = PyLong_AsUnsignedLongLong(a.seed);
-    if (PyErr_Occurred())
-        return NULL;
-    a.params.max_depth = a.params.max_depth == -1 ? INT32_MAX : a.params.max_depth;
-    if (check_params(&a.params)
-        && grow_bins(&held, a.columns, a.n_bins, &in.bins)
-        && bundled_tiles(&held, a.bundles, a.tiles, &in.bins)
-        && optional(&held, a.categorical, "categorical", U8, in.bins.n_features, READ,
-                    (void **)&in.bins.categorical)
-        && grow_target(&held, &a, &in.bins, &in.target)
-        && parse_rules(&held, &a, &in.bins, in.target.n_outputs)
-        && grow_borders(&held, &a, &in)
-        && grow_tree_arrays(&held, &a, &in)
-        && grow_parts(&a, &hook, &parts, &in.target)) {
-        int shared = box && atomic_exchange(&box->in_use, 1) == 0;
-        hook.thread = PyEval_SaveThread();
-        memory = shared ? box->memory : bl_workspace_new();
-        status = memory ? bl_grow(&in.bins, &in.target, in.borders, in.offsets, &a.params,
-                                  &in.tree, in.ids, memory, a.n_threads)
+    if (ready) {
+        int shared = call.box && atomic_exchange(&call.box->in_use, 1) == 0;
+        call.hook.thread = PyEval_SaveThread();
+        bl_workspace *memory = shared ? call.box->memory[0] : bl_workspace_new();
+        status = memory ? bl_grow(&in->bins, &in->target, in->borders, in->offsets,
+                                  &call.a.params, &in->tree, in->ids, memory,
+                                  call.a.n_threads)
                         : BL_NO_MEMORY;
         if (shared)
-            atomic_store(&box->in_use, 0);
+            atomic_store(&call.box->in_use, 0);
         else
             bl_workspace_free(memory);
-        PyEval_RestoreThread(hook.thread);
-        ready = 1;
+        PyEval_RestoreThread(call.hook.thread);
     }
-    release(&held);
+    release(&call.held);
     if (!ready)
         return NULL;
-    return status == BL_OK ? PyLong_FromLongLong(in.tree.n_nodes) : status_error(status);
+    return status == BL_OK ? PyLong_FromLongLong(in->tree.n_nodes) : status_error(status);
+}
+
+/* Memory for each thread: that of the box where nobody uses it, filled up as needed. */
+static int many_workspaces(bl_workspace **memory, int n_threads)
+{
+    for (int t = 0; t < n_threads; t++)
+        if (!memory[t] && !(memory[t] = bl_workspace_new()))
+            return 0;
+    return 1;
+}
+
+/* Grow the trees of calls that were read; returns a status. */
+static int grow_calls(grow_call *calls, Py_ssize_t n, bl_growth *trees)
+{
+    bl_workspace *own[MAX_THREADS] = {0}, **memory = own;
+    workspace_box *box = calls[0].box;
+    int n_threads = calls[0].a.n_threads, status = BL_OK;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        grow_input *in = &calls[i].in;
+        trees[i] = (bl_growth){.bins = &in->bins, .target = &in->target,
+                               .borders = in->borders, .offsets = in->offsets,
+                               .params = &calls[i].a.params, .tree = &in->tree,
+                               .ids = in->ids};
+    }
+    int shared = box && atomic_exchange(&box->in_use, 1) == 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (shared)
+        memory = box->memory;
+    int used = bl_many_at_once(trees, n, n_threads);
+    if (!many_workspaces(memory, used))
+        status = BL_NO_MEMORY;
+    else
+        bl_grow_many(trees, n, memory, used, n_threads);
+    for (int t = 0; t < MAX_THREADS; t++)
+        bl_workspace_free(own[t]);
+    if (shared)
+        atomic_store(&box->in_use, 0);
+    Py_END_ALLOW_THREADS
+    for (Py_ssize_t i = 0; status == BL_OK && i < n; i++)
+        status = trees[i].status;
+    return status;
+}
+
+static int read_calls(PyObject *list, Py_ssize_t n, grow_call *calls)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *args = PyList_GetItem(list, i);
+        if (!args || !PyTuple_Check(args))
+            return fail("the trees must be tuples of what grow takes");
+        if (!read_call(args, calls + i))
+            return 0;
+        if (calls[i].in.target.parts)
+            return fail("trees on parts of a table are grown one by one");
+    }
+    return 1;
+}
+
+static PyObject *core_grow_many(PyObject *self, PyObject *list)
+{
+    Py_ssize_t n = PyList_Check(list) ? PyList_Size(list) : -1;
+    PyObject *sizes = NULL;
+    (void)self;
+    if (n < 1) {
+        fail("grow_many takes a list of at least one tree");
+        return NULL;
+    }
+    grow_call *calls = calloc((size_t)n, sizeof *calls);
+    bl_growth *trees = calloc((size_t)n, sizeof *trees);
+    if (!calls || !trees) {
+        PyErr_NoMemory();
+    } else if (read_calls(list, n, calls)) {
+        int status = grow_calls(calls, n, trees);
+        if (status != BL_OK)
+            status_error(status);
+        else
+            sizes = PyList_New(n);
+    }
+    for (Py_ssize_t i = 0; sizes && i < n; i++) {
+        PyObject *size = PyLong_FromLongLong(calls[i].in.tree.n_nodes);
+        if (!size || PyList_SetItem(sizes, i, size) != 0)
+            Py_CLEAR(sizes);
+    }
+    for (Py_ssize_t i = 0; calls && i < n; i++)
+        release(&calls[i].held);
+    free(calls);
+    free(trees);
+    return sizes;
 }
 
 int check_links(const int32_t *feature, const int32_t *left, int64_t n_nodes,
@@ -453,6 +553,7 @@ static PyObject *core_apply_bins(PyObject *self, PyObject *args)
 PyMethodDef py_trees_methods[] = {
     {"workspace", core_workspace, METH_NOARGS, "workspace() -> capsule"},
     {"grow", core_grow, METH_VARARGS, "grow(...) -> int; see boostlab_core.h"},
+    {"grow_many", core_grow_many, METH_O, "grow_many([arguments of grow]) -> list of int"},
     {"apply_bins", core_apply_bins, METH_VARARGS,
      "apply_bins(columns, feature, left, bin, missing_left, subset, subsets, ids, "
      "n_threads)"},

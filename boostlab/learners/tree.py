@@ -274,19 +274,23 @@ class Tree(Piece):
         sets = interaction_sets(self.interaction_cst, target.table)
         signs = monotone_signs(self.monotonic_cst, target.table, target.n_outputs)
         sample = _sample(target)
-        trees = tuple(
-            _grow(
-                target.table.view(view),
-                target.table.categorical,
-                (*derivatives, *sample),
-                (*limits, int(seed)),
-                max_leaves,
-                leaves,
-                self._rules(target, sets, None if signs is None else signs[:, part]),
-            )
-            for part, derivatives, seed, leaves in zip(
-                parts, groups, seeds, ids, strict=True
-            )
+        trees = _grown(
+            target.table.view(view),
+            target.table.categorical,
+            max_leaves,
+            [
+                (
+                    (*derivatives, *sample),
+                    (*limits, int(seed)),
+                    leaves,
+                    self._rules(
+                        target, sets, None if signs is None else signs[:, part]
+                    ),
+                )
+                for part, derivatives, seed, leaves in zip(
+                    parts, groups, seeds, ids, strict=True
+                )
+            ],
         )
         if self.multi_strategy == "shared" and target.n_outputs > MOST_OUTPUTS:
             values = self._leaf_values(target, ids[0], trees[0].n_nodes)
@@ -408,38 +412,37 @@ class Tree(Piece):
         return max(1, min(bounds))
 
 
-def _grow(
+def _grown(
     binned: BinnedTable,
     categorical: NDArray[np.bool_],
-    target: tuple[Any, ...],
-    params: tuple[Any, ...],
     max_leaves: int,
-    ids: NDArray[np.int32],
-    rules: tuple[Any, ...],
-) -> TreeArrays:
-    """Grow one tree in the core; `ids` receives the leaf of every row."""
+    trees: list[tuple[Any, ...]],
+) -> tuple[TreeArrays, ...]:
+    """Grow trees in the core.
+
+    Each is a tuple of derivatives and sample, parameters, an array that receives the
+    leaf of every row, and rules.
+    """
     any_categorical = bool(categorical.any())
-    nodes = TreeArrays.empty(2 * max_leaves - 1, target[0].shape[1], any_categorical)
     tiles = binned.tiles()
-    n_nodes = _core.grow(
-        (
-            binned.columns,
-            tiles.codes,
-            binned.n_bins,
-            categorical.view(np.uint8) if any_categorical else None,
-            binned.borders,
-            binned.offsets,
-            tiles.bundles and tiles.bundles.arrays(),
-        ),
-        target,
-        params,
-        nodes.outputs(),
-        ids,
-        binned.workspace,
-        n_threads(),
-        rules,
+    table = (
+        binned.columns,
+        tiles.codes,
+        binned.n_bins,
+        categorical.view(np.uint8) if any_categorical else None,
+        binned.borders,
+        binned.offsets,
+        tiles.bundles and tiles.bundles.arrays(),
     )
-    return nodes.head(n_nodes)
+    grown, calls = [], []
+    for target, params, ids, rules in trees:
+        n_outputs = target[0].shape[1]
+        nodes = TreeArrays.empty(2 * max_leaves - 1, n_outputs, any_categorical)
+        grown.append(nodes)
+        own = (target, params, nodes.outputs(), ids)
+        calls.append((table, *own, binned.workspace, n_threads(), rules))
+    sizes = _core.grow_many(calls)
+    return tuple(nodes.head(n) for nodes, n in zip(grown, sizes, strict=True))
 
 
 def _sample(target: Target) -> tuple[NDArray[Any] | None, ...]:
