@@ -12,14 +12,18 @@ from boostlab.distributions.base import Distribution
 from boostlab.distributions.bernoulli import Bernoulli
 from boostlab.distributions.categorical import Categorical
 from boostlab.distributions.cauchy import Cauchy
+from boostlab.distributions.exponential import Exponential
 from boostlab.distributions.gumbel import Gumbel
+from boostlab.distributions.half_normal import HalfNormal
 from boostlab.distributions.laplace import Laplace
+from boostlab.distributions.log_normal import LogNormal
 from boostlab.distributions.logistic import Logistic
 from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.weibull import Weibull
 from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = [
@@ -28,8 +32,11 @@ __all__ = [
     "Categorical",
     "Cauchy",
     "Distribution",
+    "Exponential",
     "Gumbel",
+    "HalfNormal",
     "Laplace",
+    "LogNormal",
     "LogScore",
     "Logistic",
     "NegativeBinomial",
@@ -37,6 +44,7 @@ __all__ = [
     "Poisson",
     "Predictive",
     "Score",
+    "Weibull",
     "ZeroInflatedPoisson",
     "conformity",
     "distribution_names",
@@ -48,12 +56,16 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
     Categorical,
     Cauchy,
+    Exponential,
     Gumbel,
+    HalfNormal,
     Laplace,
+    LogNormal,
     Logistic,
     NegativeBinomial,
     Normal,
     Poisson,
+    Weibull,
     ZeroInflatedPoisson,
 )
 

@@ -11,7 +11,15 @@ import pytest
 import scipy.stats
 from scipy.integrate import quad
 
-from boostlab.distributions import Cauchy, Laplace, Normal
+from boostlab.distributions import (
+    CRPS,
+    Cauchy,
+    Exponential,
+    Laplace,
+    LogNormal,
+    LogScore,
+    Normal,
+)
 
 STEP = 1e-4
 LEVELS = np.array([1e-13, 1e-6, 1e-3, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6, 1 - 1e-13])
@@ -93,3 +101,64 @@ def test_cauchy_scale_information_does_not_depend_on_the_unit():
         given = Cauchy().fisher(np.array([[0.0, log_scale]]))[0, 1]
         assert given == pytest.approx(expected, rel=1e-5)
         assert given == 0.5
+
+
+def test_exponential_crps_of_observed_and_of_censored_targets():
+    family, raw = Exponential(), np.array([[0.7]])
+    y = 1.3
+
+    def whole(t):
+        return crps(scipy.stats.expon(scale=np.exp(t)), y)
+
+    def censored(t):
+        return crps_below(scipy.stats.expon(scale=np.exp(t)), y)
+
+    observed, right = np.array([[y, y]]), np.array([[y, np.inf]])
+    for target, expected in ((observed, whole), (right, censored)):
+        given = CRPS().values(family, target, raw)[0]
+        assert given == pytest.approx(expected(0.7), rel=1e-8)
+        gradient = CRPS().gradient(family, target, raw)[0, 0]
+        assert gradient == pytest.approx(slope(expected, 0.7), rel=1e-5)
+
+
+def _log_normal(mu, log_s):
+    return scipy.stats.lognorm(s=np.exp(log_s), scale=np.exp(mu))
+
+
+def test_log_normal_log_score_of_a_censored_target_has_its_slopes():
+    mu, log_s, y = 0.4, np.log(1.6), 3.0
+    gradient = LogScore().gradient(
+        LogNormal(), np.array([[y, np.inf]]), np.array([[mu, log_s]])
+    )[0]
+    by_mu = slope(lambda t: -_log_normal(t, log_s).logsf(y), mu)
+    by_log_s = slope(lambda t: -_log_normal(mu, t).logsf(y), log_s)
+    np.testing.assert_allclose(gradient, [by_mu, by_log_s], rtol=1e-6)
+
+
+def test_log_normal_crps_of_a_censored_target_has_its_slopes():
+    mu, log_s, y = 0.4, np.log(1.6), 3.0
+    target, raw = np.array([[y, np.inf]]), np.array([[mu, log_s]])
+    value = crps_below(_log_normal(mu, log_s), y)
+    assert CRPS().values(LogNormal(), target, raw)[0] == pytest.approx(value, rel=1e-8)
+    by_mu = slope(lambda t: crps_below(_log_normal(t, log_s), y), mu)
+    by_log_s = slope(lambda t: crps_below(_log_normal(mu, t), y), log_s)
+    gradient = CRPS().gradient(LogNormal(), target, raw)[0]
+    np.testing.assert_allclose(gradient, [by_mu, by_log_s], rtol=1e-5)
+
+
+def test_log_normal_crps_metric_has_the_unit_of_the_target():
+    mu, log_s = 1.2, -0.6
+
+    def slopes(x):
+        return (
+            slope(lambda t: _log_normal(t, log_s).cdf(x), mu),
+            slope(lambda t: _log_normal(mu, t).cdf(x), log_s),
+        )
+
+    knots = _log_normal(mu, log_s).ppf(LEVELS)
+    expected = [
+        2 * integral(lambda x, i=i, j=j: slopes(x)[i] * slopes(x)[j], knots, 0, np.inf)
+        for i, j in ((0, 0), (0, 1), (1, 1))
+    ]
+    metric = LogNormal().crps_metric(np.array([[mu, log_s]]))[0]
+    np.testing.assert_allclose(metric[[0, 0, 1], [0, 1, 1]], expected, rtol=1e-5)

@@ -19,12 +19,16 @@ from boostlab.distributions import (
     Categorical,
     Cauchy,
     Distribution,
+    Exponential,
     Gumbel,
+    HalfNormal,
     Laplace,
     Logistic,
+    LogNormal,
     NegativeBinomial,
     Normal,
     Poisson,
+    Weibull,
     ZeroInflatedPoisson,
 )
 
@@ -66,6 +70,11 @@ class Case:
 def location_and_log_scale(rng: np.random.Generator, n: int) -> Array:
     """Return raw parameters of a family with a location and a scale."""
     return np.column_stack([rng.normal(size=n), rng.normal(scale=0.5, size=n)])
+
+
+def log_scale(rng: np.random.Generator, n: int) -> Array:
+    """Return raw parameters of a family with only a scale."""
+    return rng.normal(size=(n, 1))
 
 
 def by_scoringrules(name: str, *names: str, **settings: float) -> Callable[..., Array]:
@@ -127,6 +136,20 @@ CASES = [
         ),
     ),
     Case(
+        Exponential(),
+        log_scale,
+        scipy=scipy.stats.expon,
+        crps=lambda y, scale: by_scoringrules("exponential", "rate")(y, rate=1 / scale),
+    ),
+    Case(
+        HalfNormal(),
+        log_scale,
+        scipy=scipy.stats.halfnorm,
+        crps=lambda y, scale: by_scoringrules("tnormal", "loc", "scale", lower=0.0)(
+            y, loc=np.zeros_like(scale), scale=scale
+        ),
+    ),
+    Case(
         Laplace(),
         location_and_log_scale,
         scipy=scipy.stats.laplace,
@@ -156,6 +179,14 @@ CASES = [
         crps=_negative_binomial_crps,
     ),
     Case(
+        LogNormal(),
+        location_and_log_scale,
+        scipy=scipy.stats.lognorm,
+        crps=lambda y, scale, s: by_scoringrules("lognormal", "mu", "s")(
+            y, mu=np.log(scale), s=s
+        ),
+    ),
+    Case(
         Normal(),
         location_and_log_scale,
         scipy=scipy.stats.norm,
@@ -166,6 +197,11 @@ CASES = [
         lambda rng, n: rng.normal(1.0, size=(n, 1)),
         scipy=scipy.stats.poisson,
         crps=by_scoringrules("poisson", "mu"),
+    ),
+    Case(
+        Weibull(),
+        lambda rng, n: location_and_log_scale(rng, n)[:, ::-1] + [0.5, 0.0],
+        scipy=scipy.stats.weibull_min,
     ),
     Case(
         ZeroInflatedPoisson(),
