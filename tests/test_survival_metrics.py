@@ -1,0 +1,106 @@
+"""Survival measures: by hand, by brute force, and without censoring."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from boostlab.survival_metrics import (
+    brier_score,
+    concordance_index,
+    dynamic_auc,
+    integrated_brier_score,
+    kaplan_meier,
+)
+
+RNG = np.random.default_rng(0)
+N = 80
+TIME = np.round(RNG.exponential(size=N), 1)  # with ties
+EVENT = RNG.uniform(size=N) < 0.6
+RISK = np.round(-TIME + RNG.normal(size=N), 1)
+
+
+def test_kaplan_meier_by_hand():
+    times, survival = kaplan_meier([1, 0, 1, 1, 0], [1.0, 2.0, 3.0, 3.0, 4.0])
+    assert times.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(survival, [0.8, 0.8, 0.8 / 3, 0.8 / 3])
+
+
+def test_concordance_by_brute_force():
+    right = pairs = 0.0
+    for i in range(N):
+        for j in range(N):
+            tied = TIME[i] == TIME[j] and not EVENT[j]
+            if EVENT[i] and (TIME[i] < TIME[j] or tied):
+                pairs += 1
+                right += (RISK[i] > RISK[j]) + 0.5 * (RISK[i] == RISK[j])
+    assert concordance_index(EVENT, TIME, -RISK) == pytest.approx(right / pairs)
+
+
+def test_concordance_of_extremes():
+    distinct = np.arange(5.0)
+    assert concordance_index(np.ones(5), distinct, distinct) == 1
+    assert concordance_index(np.ones(5), distinct, -distinct) == 0
+    assert concordance_index(np.ones(5), distinct, np.zeros(5)) == 0.5
+    assert np.isnan(concordance_index(np.zeros(5), distinct, distinct))
+
+
+def test_more_rows_than_a_block():
+    time = RNG.exponential(size=1500)
+    given = concordance_index(np.ones(1500), time, -RNG.uniform(size=1500))
+    assert given == pytest.approx(0.5, abs=0.03)
+
+
+def test_without_censoring_they_are_the_usual_measures():
+    all_seen = np.ones(N, bool)
+    probability = RNG.uniform(size=(N, 2))
+    at = np.array([0.5, 1.0])
+    given = brier_score(all_seen, TIME, probability, at)
+    auc = dynamic_auc(all_seen, TIME, RISK, at)
+    for q in range(2):
+        later = at[q] < TIME
+        expected = brier_score_loss(later, probability[:, q])
+        assert given[q] == pytest.approx(expected)
+        assert auc[q] == pytest.approx(roc_auc_score(~later, RISK))
+
+
+def test_brier_score_by_hand():
+    event, time = np.array([1, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 4.0])
+    survival = np.array([[0.2], [0.5], [0.6], [0.9]])
+    # Staying uncensored: 1 before 2, then 2/3. At 3.5: rows 0 and 2 have had it.
+    expected = (0.2**2 + 0.6**2 * 1.5 + 0.1**2 * 1.5) / 4
+    assert brier_score(event, time, survival, [3.5]) == pytest.approx(expected)
+
+
+def test_weighting_undoes_independent_censoring():
+    rng = np.random.default_rng(1)
+    time, end = rng.exponential(size=(2, 20000)) * [[1.0], [2.0]]
+    seen, event = np.minimum(time, end), time <= end
+    noise = time * np.exp(rng.normal(size=20000))
+    at = np.array([0.3, 1.0])
+    survival = np.exp(-at) * np.ones((20000, 1))
+    full = brier_score(np.ones(20000), time, survival, at)
+    np.testing.assert_allclose(brier_score(event, seen, survival, at), full, atol=0.01)
+    full = dynamic_auc(np.ones(20000), time, -noise, at)
+    np.testing.assert_allclose(dynamic_auc(event, seen, -noise, at), full, atol=0.02)
+
+
+def test_integral_of_a_constant():
+    at = np.array([0.5, 0.7, 1.5])
+    half = np.full((N, 3), 0.5)
+    scores = brier_score(EVENT, TIME, half, at)
+    given = integrated_brier_score(EVENT, TIME, half, at)
+    assert scores.min() <= given <= scores.max()
+    everyone = integrated_brier_score(np.ones(N), TIME, half, at)
+    assert everyone == pytest.approx(0.25)
+
+
+def test_mistakes():
+    with pytest.raises(ValueError, match="other values"):
+        concordance_index(TIME, EVENT, RISK)
+    with pytest.raises(ValueError, match="one value of each"):
+        kaplan_meier(EVENT[:3], TIME)
+    with pytest.raises(ValueError, match="shape"):
+        brier_score(EVENT, TIME, np.zeros((N, 2)), [1.0])
+    with pytest.raises(ValueError, match="ascending"):
+        integrated_brier_score(EVENT, TIME, np.zeros((N, 2)), [2.0, 1.0])
+    assert np.isnan(dynamic_auc(EVENT, TIME, RISK, [100.0])).all()
