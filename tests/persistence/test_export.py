@@ -1,5 +1,7 @@
 """Our models in other formats: what those libraries predict from them is ours."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,11 +199,35 @@ class TestXGBoost:
         model = GradientBoostingClassifier(n_estimators=20, random_state=0).fit(X, y)
         encoded = model.encoder_.transform(X).astype(np.float32)
         path = tmp_path / "model.json"
-        types = self.load(model, path).feature_types
-        assert types is None or len(types) == X.shape[1]
-        # Read back here: XGBoost 3.2 ends the process on some deep trees of sets.
+        booster = self.load(model, path)
+        types = booster.feature_types
+        matrix = self.xgboost.DMatrix(
+            encoded, feature_types=types, feature_names=booster.feature_names,
+            enable_categorical=True,
+        )  # fmt: skip
+        self.close(booster, matrix, model._raw_prediction(X))
         raw = import_xgboost(path).ensemble_.predict(Table(encoded))
         assert np.abs(raw - model._raw_prediction(X)).max() <= 2e-6
+
+    def test_deep_trees_of_sets(self, tmp_path):
+        """XGBoost adds 1 to the left child's number, in 3.2 below six levels."""
+        rng = np.random.default_rng(0)
+        codes = rng.integers(0, 40, (3000, 3))
+        frame = pd.DataFrame(np.array([f"k{i:02}" for i in range(40)])[codes])
+        frame = frame.rename(columns=str).assign(x=rng.normal(size=3000))
+        y = np.sin(codes).sum(axis=1) + rng.normal(size=3000)
+        options = {"n_estimators": 5, "max_leaf_nodes": 200, "min_samples_leaf": 2}
+        model = GradientBoostingRegressor(random_state=0, **options).fit(frame, y)
+        booster = self.load(model, tmp_path / "model.json")
+        trees = json.loads((tmp_path / "model.json").read_text())["learner"]
+        for tree in trees["gradient_booster"]["model"]["trees"]:
+            left, right = np.array(tree["left_children"]), tree["right_children"]
+            assert (np.where(left < 0, -1, left + 1) == right).all()
+        matrix = self.xgboost.DMatrix(
+            model.encoder_.transform(frame), feature_types=booster.feature_types,
+            feature_names=booster.feature_names, enable_categorical=True,
+        )  # fmt: skip
+        self.close(booster, matrix, model._raw_prediction(frame))
 
     def test_what_does_not_fit_is_refused(self, diabetes, tmp_path):
         X, y = diabetes

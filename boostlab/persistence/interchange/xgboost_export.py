@@ -57,10 +57,8 @@ def to_xgboost_json(model: Any, path: str | os.PathLike[str]) -> None:
     -----
     The file reads encoded features, ``model.encoder_.transform(X)``: numbers as they
     are and strings as codes. Features that trees split by sets have the type "c", so
-    the matrix needs ``enable_categorical=True`` and these types. XGBoost 3.2 was seen
-    to end its process on many rows and many deep trees of such sets, for a reason not
-    yet found: try the file on your rows first. The baseline is in the leaves of the
-    first trees. Labels are 0 .. K-1. An objective that XGBoost lacks
+    the matrix needs ``enable_categorical=True`` and these types. The baseline is in the
+    leaves of the first trees. Labels are 0 .. K-1. An objective that XGBoost lacks
     becomes one with the same link.
 
     Examples
@@ -159,32 +157,37 @@ def _tree(each: OutputTree, scale: float, start: float) -> dict[str, Any]:
     inner, filled = tree.feature >= 0, tree.subsets.any(axis=1)
     by_set = np.array([k >= 0 and bool(filled[k]) for k in tree.subset])
     nothing = (tree.subset >= 0) & ~by_set
-    # Sets go left here and right there.
-    left = np.where(by_set, tree.left + 1, tree.left)
-    right = np.where(inner, np.where(by_set, tree.left, tree.left + 1), -1)
-    parents = np.full(tree.n_nodes, _NO_PARENT)
-    for side in (left, right):
-        parents[side[inner]] = np.flatnonzero(inner)
     leaves = _single((each.value + start) * scale)
     thresholds = np.where(by_set, 0, float32_threshold(tree.threshold))
     thresholds[nothing] = np.finfo(np.float32).min
-    sets = [set_codes(tree.subsets[k]) for k in tree.subset[by_set]]
+    # Sets go left here and right there, so the children of these nodes change places:
+    # XGBoost goes to the right child by adding 1 to the left one's number.
+    place = np.arange(tree.n_nodes)
+    place[tree.left[by_set]] += 1
+    place[tree.left[by_set] + 1] -= 1
+    node = np.argsort(place)
+    parents = np.full(tree.n_nodes, _NO_PARENT)
+    parents[tree.left[inner]] = parents[tree.left[inner] + 1] = place[inner]
+    inner, by_set = inner[node], by_set[node]
+    left = np.where(inner, tree.left[node], -1)
+    sets = [set_codes(tree.subsets[k]) for k in tree.subset[node][by_set]]
     sizes = [len(codes) for codes in sets]
+    leaves, thresholds = leaves[node], thresholds[node]
     return {
         "base_weights": _floats(np.where(inner, 0, leaves)),
         "categories": [int(code) for codes in sets for code in codes],
         "categories_nodes": np.flatnonzero(by_set).tolist(),
         "categories_segments": np.cumsum([0, *sizes])[:-1].tolist(),
         "categories_sizes": sizes,
-        "default_left": ((tree.missing_left > 0) ^ by_set).astype(int).tolist(),
+        "default_left": ((tree.missing_left[node] > 0) ^ by_set).astype(int).tolist(),
         "left_children": left.tolist(),
-        "loss_changes": _floats(_single(tree.gain)),
+        "loss_changes": _floats(_single(tree.gain[node])),
         "parents": parents.tolist(),
-        "right_children": right.tolist(),
+        "right_children": np.where(inner, left + 1, -1).tolist(),
         "split_conditions": _floats(np.where(inner, thresholds, leaves)),
-        "split_indices": np.where(inner, tree.feature, 0).tolist(),
+        "split_indices": np.where(inner, tree.feature[node], 0).tolist(),
         "split_type": by_set.astype(int).tolist(),
-        "sum_hessian": _floats(_single(tree.weight)),
+        "sum_hessian": _floats(_single(tree.weight[node])),
         "tree_param": {
             "num_deleted": "0",
             "num_nodes": str(tree.n_nodes),
