@@ -32,19 +32,28 @@ static int are_consecutive(const int32_t *rows, int64_t n)
     return rows[n - 1] - rows[0] == n - 1;
 }
 
+/* Copies of a size known at compile time are a few moves. */
+BL_ALWAYS_INLINE void copy_words_of(const bl_grower *s, const int32_t *rows, int64_t n,
+                                    int width, int64_t *words)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (i + PREFETCH_ROWS < n)
+            BL_PREFETCH(s->words + (int64_t)rows[i + PREFETCH_ROWS] * width);
+        memcpy(words + i * width, s->words + (int64_t)rows[i] * width,
+               (size_t)width * sizeof *words);
+    }
+}
+
 static void copy_words(const bl_grower *s, const int32_t *rows, int64_t n, int64_t *words)
 {
-    int width = s->row_words;
-    if (width == 1)
-        for (int64_t i = 0; i < n; i++) {
-            if (i + PREFETCH_ROWS < n)
-                BL_PREFETCH(s->words + rows[i + PREFETCH_ROWS]);
-            words[i] = s->words[rows[i]];
-        }
-    else
-        for (int64_t i = 0; i < n; i++)
-            memcpy(words + i * width, s->words + (int64_t)rows[i] * width,
-                   (size_t)width * sizeof *words);
+    switch (s->row_words) {
+    case 1: copy_words_of(s, rows, n, 1, words); break;
+    case 2: copy_words_of(s, rows, n, 2, words); break;
+    case 4: copy_words_of(s, rows, n, 4, words); break;
+    case 8: copy_words_of(s, rows, n, 8, words); break;
+    case 16: copy_words_of(s, rows, n, 16, words); break;
+    default: copy_words_of(s, rows, n, 32, words); break;
+    }
 }
 
 /* One gathered piece of a node: all tiles, while its words stay in cache. */
