@@ -7,7 +7,7 @@ typedef struct {
     bl_grower *s;
     const int32_t *ids;            /* one or two nodes */
     int count;
-    const bl_node_state *small;    /* whose histogram is to be built, or NULL */
+    const bl_node_state *small;    /* whose histogram is to be built */
     int64_t *large;                /* to be subtracted from, or NULL */
 } search_job;
 
@@ -35,15 +35,21 @@ static void scan_feature(bl_grower *s, int32_t id, int64_t j, int64_t at, int th
     }
 }
 
+static void scan_task(void *context, int64_t task, int thread)
+{
+    const search_job *job = context;
+    int64_t f = job->s->bins->n_features;
+    scan_feature(job->s, job->ids[task / f], task % f, task, thread);
+}
+
 /* All there is to do with the features of one unit, while its cells are in cache. */
 static void search_task(void *context, int64_t task, int thread)
 {
     const search_job *job = context;
     bl_grower *s = job->s;
     const bl_unit *unit = s->units + task;
-    if (job->small)
-        bl_build_unit(s, job->small, unit, thread, job->small->cells);
-    if (job->small && job->large)
+    bl_build_unit(s, job->small, unit, thread, job->small->cells);
+    if (job->large)
         bl_subtract_unit(s, unit, job->large, job->small->cells);
     for (int c = 0; c < job->count; c++)
         for (int32_t i = unit->first_feature; i < unit->end_feature; i++) {
@@ -121,10 +127,13 @@ void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state 
         n_rows += s->nodes[ids[c]].end - s->nodes[ids[c]].begin;
     /* After big nodes the other threads are still awake, and cost nothing. */
     int awake = n_rows * f * s->format.lanes >= BL_PARALLEL_UPDATES;
-    if (small)
+    int threads = awake ? s->n_threads : bl_scan_threads(s, count * f);
+    if (small) {
         bl_gather_node(s, small);
-    bl_parallel_for(search_task, &job, s->n_units,
-                    awake ? s->n_threads : bl_scan_threads(s, count * f));
+        bl_parallel_for(search_task, &job, s->n_units, threads);
+    } else {
+        bl_parallel_for(scan_task, &job, count * f, threads);
+    }
     for (int c = 0; c < count; c++) {
         bl_node_state *node = s->nodes + ids[c];
         node->feature = -1;
