@@ -220,6 +220,42 @@ class NaturalBoosting:
     def _predictive(self, raw: Array) -> Predictive:
         return self.objective_.predictive(raw, self.ensemble_.baseline)
 
+    @property
+    def parameter_importances_(self) -> Array:
+        """Share of each feature in the gain of each parameter's trees, shape (K, f).
+
+        Rows sum to 1, or are zeros where nothing was learnt. Only trees that belong to
+        one parameter each have such shares.
+        """
+        check_is_fitted(self)
+        n_outputs = len(self.ensemble_.baseline)
+        total = np.zeros((n_outputs, self.n_features_in_))
+        for done in self.ensemble_.rounds:
+            own = getattr(done.hypothesis, "importances_by_tree", None)
+            own = None if own is None else own()
+            if own is None or len(own) != n_outputs:
+                raise AttributeError(
+                    "parameter_importances_ needs a tree for each parameter; use "
+                    "predict_contributions, which has a part for each parameter."
+                )
+            total += own
+        summed = total.sum(axis=1, keepdims=True)
+        return np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
+
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in the gain of all splits; sums to 1, shape (f,).
+
+        The mean of the shares in the trees of each parameter, whose gains are in units
+        of their own.
+        """
+        check_is_fitted(self)
+        if self.learner is not None or self.multi_strategy == "shared":
+            return super().feature_importances_
+        shares = self.parameter_importances_
+        learnt = shares.any(axis=1)
+        return shares[learnt].mean(axis=0) if learnt.any() else shares[0]
+
     def calibrate(self, X: Any, y: ArrayLike) -> NaturalBoosting:
         """Make the intervals of predictions conformal by rows not used in ``fit``.
 

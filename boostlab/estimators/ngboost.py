@@ -130,6 +130,8 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         The objective that was minimised.
     feature_importances_ : ndarray of shape (n_features,)
         Share of each feature in the gain of all splits.
+    parameter_importances_ : ndarray of shape (K, n_features)
+        The same for the trees of each parameter.
     history_ : dict of str to ndarray
         Entry i of "validation_loss", and while stopping early or verbose of
         "training_loss", is the mean score after i rounds.

@@ -102,12 +102,16 @@ class Trees:
 
     def importances(self, kind: str = "gain") -> NDArray[np.float64]:
         """Return each feature's total gain, or its number of splits, shape (f,)."""
-        total = np.zeros(self.n_features)
-        for tree in self.trees:
+        return self.importances_by_tree(kind).sum(axis=0)
+
+    def importances_by_tree(self, kind: str = "gain") -> NDArray[np.float64]:
+        """Return the importances of each tree, shape (n_trees, f)."""
+        totals = np.zeros((len(self.trees), self.n_features))
+        for tree, total in zip(self.trees, totals, strict=True):
             inner = tree.feature >= 0
             amount = tree.gain[inner] if kind == "gain" else np.ones(inner.sum())
             np.add.at(total, tree.feature[inner], amount)
-        return total
+        return totals
 
     def _forest(self) -> Any:
         return _forest([self], [self.cell_values])

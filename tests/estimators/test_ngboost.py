@@ -328,3 +328,16 @@ def test_every_family_learns(name):
     low, high = predicted.interval(0.9)
     assert np.all(low <= high)
     assert np.mean((low <= y) & (y <= high)) > 0.75
+
+
+def test_importances_of_each_parameter():
+    model = fitted()
+    location, scale = model.parameter_importances_
+    assert location.argmax() == 0
+    assert scale.argmax() == 1
+    np.testing.assert_allclose(model.parameter_importances_.sum(axis=1), 1)
+    np.testing.assert_allclose(model.feature_importances_, (location + scale) / 2)
+    shared = fitted(multi_strategy="shared")
+    assert shared.feature_importances_.sum() == pytest.approx(1)
+    with pytest.raises(AttributeError, match="a tree for each parameter"):
+        shared.parameter_importances_  # noqa: B018
