@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         GradientBoostingRegressor,
         NGBoostClassifier,
         NGBoostRegressor,
+        NGBoostSurvival,
     )
     from boostlab.persistence import (
         ModelFileError,
@@ -52,6 +53,7 @@ __all__ = [
     "ModelFileError",
     "NGBoostClassifier",
     "NGBoostRegressor",
+    "NGBoostSurvival",
     "import_lightgbm",
     "import_xgboost",
     "load",
@@ -68,6 +70,7 @@ _HOME = {
     "ModelFileError": "boostlab.persistence",
     "NGBoostClassifier": "boostlab.estimators",
     "NGBoostRegressor": "boostlab.estimators",
+    "NGBoostSurvival": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",
     "load": "boostlab.persistence",

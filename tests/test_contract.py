@@ -16,6 +16,7 @@ from boostlab import (
     GradientBoostingRegressor,
     NGBoostClassifier,
     NGBoostRegressor,
+    NGBoostSurvival,
 )
 from boostlab.directions import GOSS, MVS, Dart
 from boostlab.learners import External, Linear
@@ -96,6 +97,7 @@ ESTIMATORS = {
         early_stopping=True,
         **FAST,
     ),
+    "survival": NGBoostSurvival(**FAST),
     "natural gradient as published": NGBoostRegressor(
         compat="reference", learner="linear", **FAST
     ),

@@ -8,6 +8,7 @@ from boostlab.estimators.gradient_boosting import (
 from boostlab.estimators.ngboost import NGBoostRegressor
 from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
+from boostlab.estimators.survival import NGBoostSurvival, censored_times
 
 __all__ = [
     "BoostingClassifier",
@@ -17,4 +18,6 @@ __all__ = [
     "GradientBoostingRegressor",
     "NGBoostClassifier",
     "NGBoostRegressor",
+    "NGBoostSurvival",
+    "censored_times",
 ]
