@@ -23,6 +23,7 @@ from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.tweedie import Tweedie
 from boostlab.distributions.weibull import Weibull
 from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -44,6 +45,7 @@ __all__ = [
     "Poisson",
     "Predictive",
     "Score",
+    "Tweedie",
     "Weibull",
     "ZeroInflatedPoisson",
     "conformity",
@@ -65,6 +67,7 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     NegativeBinomial,
     Normal,
     Poisson,
+    Tweedie,
     Weibull,
     ZeroInflatedPoisson,
 )

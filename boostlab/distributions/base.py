@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 LOG_REACH = 25.0
 """How far a parameter on the log or logit scale may go from the start."""
 
-BOUNDED = ("log", "logit")
+BOUNDED = ("log", "logit", "power")
 """Links whose raw parameters stay that near to the start."""
 
 STEP_LIMIT = 10.0
@@ -50,7 +50,7 @@ class Distribution(Piece):
         Names of the natural parameters, those of SciPy where it has the family.
     links : tuple of str, length K
         How each raw parameter becomes the natural one: "identity", "log" (the natural
-        parameter is ``exp(raw)``) or "logit".
+        parameter is ``exp(raw)``), "logit", or "power" (of a Tweedie distribution).
     support : str
         Where targets lie: "real", "positive", "nonnegative", "unit" (0 and 1
         excluded), "counts" or "classes".

@@ -28,6 +28,20 @@ def _same(values: Array) -> Array:
     return values
 
 
+LEAST_POWER, MOST_POWER = 1.01, 1.99
+"""Limits of a Tweedie power: beyond them it is Poisson or gamma for all practice."""
+
+
+def power_at(place: Array) -> Array:
+    """Return the power of a place between its limits, given as a logit."""
+    return LEAST_POWER + (MOST_POWER - LEAST_POWER) * expit(place)
+
+
+def power_place(power: Array) -> Array:
+    """Return the logit of the place of a power between its limits."""
+    return logit((power - LEAST_POWER) / (MOST_POWER - LEAST_POWER))
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterLink:
     """A pair of inverse functions between a raw and a natural parameter.
@@ -48,6 +62,7 @@ LINKS = {
     "identity": ParameterLink(_same, _same),
     "log": ParameterLink(safe_exp, np.log),
     "logit": ParameterLink(expit, logit),
+    "power": ParameterLink(power_at, power_place),
 }
 
 _SUPPORTS: dict[str, tuple[Callable[[Array], NDArray[np.bool_]], str]] = {

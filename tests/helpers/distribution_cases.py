@@ -28,6 +28,7 @@ from boostlab.distributions import (
     NegativeBinomial,
     Normal,
     Poisson,
+    Tweedie,
     Weibull,
     ZeroInflatedPoisson,
 )
@@ -56,6 +57,8 @@ class Case:
     stationary_atol : float, default=2e-5
         Allowed slope of the likelihood, in the metric, at the marginal fit; large only
         for densities with a kink.
+    nodes : int, default=6000
+        Nodes of that quadrature; fewer where the quantiles take long.
     """
 
     distribution: Distribution
@@ -65,6 +68,7 @@ class Case:
     closed_mean: bool = True
     metric_rtol: float = 1e-4
     stationary_atol: float = 2e-5
+    nodes: int = 6000
 
 
 def location_and_log_scale(rng: np.random.Generator, n: int) -> Array:
@@ -123,6 +127,11 @@ class _ScipyCategorical:
             return np.array([getattr(row, name)(*at) for row, at in pairs])
 
         return method
+
+
+def _tweedie_parameters(rng: np.random.Generator, n: int) -> Array:
+    # A few percent of zeros.
+    return rng.normal([0.0, -0.5], [0.4, 0.2], size=(n, 2))
 
 
 CASES = [
@@ -202,6 +211,20 @@ CASES = [
         Weibull(),
         lambda rng, n: location_and_log_scale(rng, n)[:, ::-1] + [0.5, 0.0],
         scipy=scipy.stats.weibull_min,
+    ),
+    Case(
+        Tweedie(),
+        _tweedie_parameters,
+        metric_rtol=1e-3,
+        nodes=600,
+    ),
+    Case(
+        Tweedie(power=None),
+        lambda rng, n: np.column_stack(
+            [_tweedie_parameters(rng, n), rng.normal(scale=0.5, size=n)]
+        ),
+        metric_rtol=1e-2,
+        nodes=600,
     ),
     Case(
         ZeroInflatedPoisson(),
