@@ -307,7 +307,7 @@ def targets_for(family):
     return {
         "real": lambda: noise,
         "positive": lambda: np.exp(noise),
-        "nonnegative": lambda: np.maximum(np.exp(noise) - 1, 0),
+        "nonnegative": lambda: rng.exponential(np.exp(noise)),
         "unit": lambda: 1 / (1 + np.exp(-noise)),
         "counts": lambda: rng.poisson(np.exp(noise)).astype(float),
     }[family.support]()
