@@ -37,6 +37,7 @@ from boostlab.estimators.pieces import (
     splits_sets,
     takes_sparse,
 )
+from boostlab.estimators.rounds import MOST_ROUNDS, PLAIN_ROUNDS, chosen_rounds
 from boostlab.estimators.rows import Given, Rows, check_weight, hold_out
 from boostlab.estimators.tree_inspection import TreeInspection
 from boostlab.groups import Groups
@@ -65,12 +66,15 @@ class _Data:
         Seed of the tables.
     stops_early : bool
         Whether early stopping is on.
+    cross_validates : bool, default=False
+        Whether cross-validation chooses the number of rounds.
     """
 
     rows: Rows
     held_out: Rows | None
     seed: int
     stops_early: bool
+    cross_validates: bool = False
 
 
 class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
@@ -184,7 +188,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         monitors = FitMonitors(
             self, data.stops_early, self._watched_loss(data), previous, outside
         )
-        n_rounds = self.n_init_ + self.n_estimators
+        n_rounds = self.n_init_ + self._n_rounds(data, first)
         run = boosting.fit(problem, n_rounds, rng, monitors.all, first)
         curves = monitors.curves()
         if first is not None:
@@ -197,6 +201,14 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             self.all_rounds_ = run.ensemble
         for public in outside:
             public.finish(self.ensemble_)
+
+    def _n_rounds(self, data: _Data, first: Ensemble | None) -> int:
+        """Return how many rounds to run at most, those of `first` not counted."""
+        if self.n_estimators is not None:
+            return self.n_estimators
+        if data.cross_validates:
+            return chosen_rounds(self, data, first)
+        return MOST_ROUNDS if data.stops_early else PLAIN_ROUNDS
 
     def _store(
         self,
@@ -274,7 +286,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         learns = not encoder.is_fitted
         rows, held_out = self._rows(given, "", encoder, reset), None
         has_val, stops_early = val.X is not None, self.early_stopping
-        if stops_early == "auto":
+        is_auto = stops_early == "auto"
+        if is_auto:
             stops_early = has_val or (
                 len(rows.y) > AUTO_STOPPING_ABOVE and rows.can_be_parted
             )
@@ -309,7 +322,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
                     f"y_val has {_n_targets(held_out.y)} targets, but y has "
                     f"{_n_targets(rows.y)}; give the same targets in the same order."
                 )
-        return _Data(rows, held_out, seeds[1], bool(stops_early))
+        asked = is_auto and self.n_estimators is None and not stops_early
+        return _Data(rows, held_out, seeds[1], bool(stops_early), asked)
 
     def _rows(
         self, given: Given, suffix: str, encoder: TableEncoder, reset: bool

@@ -15,6 +15,7 @@ from boostlab.estimators.parameters import INIT, Domain, Number, PieceOrName
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
 from boostlab.estimators.tree_boosting import (
+    FREE_DOMAINS,
     SEVERAL_OUTPUTS,
     TREE_DOMAINS,
     TreeBoosting,
@@ -46,12 +47,21 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     learner : WeakLearner, str or estimator, optional
         Who fits the Newton steps; by default a tree of the parameters below. See
         :class:`BoostingRegressor` for what can be given.
-    learning_rate : float, default=0.1
-        Factor on what each round adds, greater than 0.
-    n_estimators : int, default=100
-        Number of rounds, at least 1.
-    max_leaf_nodes : int or None, default=31
-        Most leaves of a tree, at least 2; None for no limit.
+    learning_rate : float or "auto", default="auto"
+        Factor on what each round adds, greater than 0. "auto" is 0.05 where the number
+        of rounds is left to the data, and 0.1 where `n_estimators` gives it.
+    n_estimators : int or None, default=None
+        Number of rounds, at least 1. None leaves it to the data, up to 1000 rounds:
+        where `early_stopping` holds rows out, it chooses; otherwise, with
+        ``early_stopping="auto"``, cross-validation in four folds does, and the model
+        is then fitted to all rows. Each fold stops after 20 rounds without improvement
+        in what `scoring` says; the number is the geometric mean of the best ones, times
+        4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
+        100.
+    max_leaf_nodes : int, "auto" or None, default="auto"
+        Most leaves of a tree, at least 2; None for no limit. "auto" is 0.3 times the
+        square root of the total sample weight, but at least 6 and at most 31: 6 up to
+        400 rows, 31 from 11,000.
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
@@ -64,12 +74,13 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
         replacement (but see `sampling`).
-    max_features : float, default=1.0
-        Share of the features that each node chooses from, in (0, 1].
+    max_features : float or "auto", default="auto"
+        Share of the features that each node chooses from, in (0, 1]. "auto" is 0.7
+        where the number of rounds is left to the data, and 1 where it is given.
     growth : {"leaf", "depth", "oblivious"}, default="leaf"
         Split the best leaf first, or level by level; or by one split for each level, as
         CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
-        None, and `max_leaf_nodes` must be left at 31 or None.
+        None, and `max_leaf_nodes` must be "auto", 31 or None.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, a tree for each, or one tree whose leaves hold a value
         for each: several times faster a round, and less fitted by it.
@@ -213,6 +224,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         "init": INIT,
         **TREE_DOMAINS,
         **SEVERAL_OUTPUTS,
+        **FREE_DOMAINS,
         "loss": PieceOrName(objective_names("regression"), OBJECTIVE_METHODS),
         "quantile": Number(above=0, below=1, also=(None,)),
     }
@@ -223,15 +235,15 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         *,
         quantile: float | None = None,
         learner: Any = None,
-        learning_rate: float = 0.1,
-        n_estimators: int = 100,
-        max_leaf_nodes: int | None = 31,
+        learning_rate: float | str = "auto",
+        n_estimators: int | None = None,
+        max_leaf_nodes: int | str | None = "auto",
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,
         max_bins: int = 255,
         subsample: float = 1.0,
-        max_features: float = 1.0,
+        max_features: float | str = "auto",
         growth: str = "leaf",
         multi_strategy: str = "separate",
         categorical_smoothing: float = 10.0,
@@ -340,12 +352,21 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     learner : WeakLearner, str or estimator, optional
         Who fits the Newton steps; by default a tree of the parameters below. See
         :class:`BoostingClassifier` for what can be given.
-    learning_rate : float, default=0.1
-        Factor on what each round adds, greater than 0.
-    n_estimators : int, default=100
-        Number of rounds, at least 1.
-    max_leaf_nodes : int or None, default=31
-        Most leaves of a tree, at least 2; None for no limit.
+    learning_rate : float or "auto", default="auto"
+        Factor on what each round adds, greater than 0. "auto" is 0.05 where the number
+        of rounds is left to the data, and 0.1 where `n_estimators` gives it.
+    n_estimators : int or None, default=None
+        Number of rounds, at least 1. None leaves it to the data, up to 1000 rounds:
+        where `early_stopping` holds rows out, it chooses; otherwise, with
+        ``early_stopping="auto"``, cross-validation in four folds does, and the model
+        is then fitted to all rows. Each fold stops after 20 rounds without improvement
+        in what `scoring` says; the number is the geometric mean of the best ones, times
+        4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
+        100.
+    max_leaf_nodes : int, "auto" or None, default="auto"
+        Most leaves of a tree, at least 2; None for no limit. "auto" is 0.3 times the
+        square root of the total sample weight, but at least 6 and at most 31: 6 up to
+        400 rows, 31 from 11,000.
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
@@ -358,12 +379,13 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
         replacement (but see `sampling`).
-    max_features : float, default=1.0
-        Share of the features that each node chooses from, in (0, 1].
+    max_features : float or "auto", default="auto"
+        Share of the features that each node chooses from, in (0, 1]. "auto" is 0.7
+        where the number of rounds is left to the data, and 1 where it is given.
     growth : {"leaf", "depth", "oblivious"}, default="leaf"
         Split the best leaf first, or level by level; or by one split for each level, as
         CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
-        None, and `max_leaf_nodes` must be left at 31 or None.
+        None, and `max_leaf_nodes` must be "auto", 31 or None.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, a tree for each, or one tree whose leaves hold a value
         for each: several times faster a round, and less fitted by it.
@@ -512,6 +534,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         "init": INIT,
         **TREE_DOMAINS,
         **SEVERAL_OUTPUTS,
+        **FREE_DOMAINS,
         "loss": PieceOrName(objective_names("classification"), OBJECTIVE_METHODS),
     }
 
@@ -520,15 +543,15 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         loss: str | Objective = "log_loss",
         *,
         learner: Any = None,
-        learning_rate: float = 0.1,
-        n_estimators: int = 100,
-        max_leaf_nodes: int | None = 31,
+        learning_rate: float | str = "auto",
+        n_estimators: int | None = None,
+        max_leaf_nodes: int | str | None = "auto",
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,
         max_bins: int = 255,
         subsample: float = 1.0,
-        max_features: float = 1.0,
+        max_features: float | str = "auto",
         growth: str = "leaf",
         multi_strategy: str = "separate",
         categorical_smoothing: float = 10.0,

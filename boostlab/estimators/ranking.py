@@ -277,8 +277,9 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Factor on what each round adds, greater than 0.
     n_estimators : int, default=100
         Number of rounds, at least 1.
-    max_leaf_nodes : int or None, default=31
-        Most leaves of a tree, at least 2; None for no limit.
+    max_leaf_nodes : int, "auto" or None, default=31
+        Most leaves of a tree, at least 2; None for no limit; "auto" as for
+        :class:`GradientBoostingRegressor`.
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
@@ -296,7 +297,8 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
     growth : {"leaf", "depth", "oblivious"}, default="leaf"
         Split the best leaf first, or level by level; or by one split for each level, as
         CatBoost does: then a tree has ``2 ** max_depth`` leaves, `max_depth` is 6 if
-        None, and `max_leaf_nodes` must be left at 31 or None.
+        None, and `max_leaf_nodes` must be left at
+        31, "auto" or None.
     categorical_smoothing : float, default=10.0
         Added to the sum of hessians by which the categories of a node are sorted, at
         least 0; more keeps rare categories together.
@@ -450,7 +452,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         learner: Any = None,
         learning_rate: float = 0.1,
         n_estimators: int = 100,
-        max_leaf_nodes: int | None = 31,
+        max_leaf_nodes: int | str | None = 31,
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,

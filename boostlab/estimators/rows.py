@@ -190,10 +190,7 @@ def hold_out(
     ValueError
         If either side would be empty.
     """
-    columns = itertools.chain(dense_columns(rows.numeric), np.atleast_2d(rows.y.T))
-    order_by = hash_rows(columns, len(rows.y), seed)
-    if rows.group is not None:
-        order_by = mix(_group_sums(rows, order_by))[rows.group.codes]
+    order_by = order_key(rows, seed)
     held_out = np.zeros(len(rows.y), dtype=bool)
     groups = rows.y if stratify else np.zeros(len(rows.y))
     for group in np.unique(groups):
@@ -214,6 +211,15 @@ def hold_out(
             "or set early_stopping=False."
         )
     return held_out
+
+
+def order_key(rows: Rows, seed: int) -> NDArray[np.uint64]:
+    """Return a hash of the seed and the contents of each row, or of its group."""
+    columns = itertools.chain(dense_columns(rows.numeric), np.atleast_2d(rows.y.T))
+    order_by = hash_rows(columns, len(rows.y), seed)
+    if rows.group is None:
+        return order_by
+    return mix(_group_sums(rows, order_by))[rows.group.codes]
 
 
 def _group_sums(rows: Rows, code: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from boostlab.boosting import Boosting
@@ -59,13 +60,20 @@ TREE_DEFAULTS: dict[str, Any] = {
 }
 """Parameters that describe the tree, and no other learner."""
 
+FREE_ROUNDS: dict[str, float] = {"learning_rate": 0.05, "max_features": 0.7}
+GIVEN_ROUNDS: dict[str, float] = {"learning_rate": 0.1, "max_features": 1.0}
+"""What "auto" is where the number of rounds is left to the data, and where it is not.
+
+Small steps on some of the features generalise better, if there are enough of them.
+"""
+
 LINEAR_L2 = 1.0
 """Default penalty of the slopes of linear leaves."""
 
 TREE_DOMAINS: dict[str, Domain] = {
     "learner": LearnerOrName(optional=True, lists=False),
     "learning_rate": Number(above=0),
-    "max_leaf_nodes": Number(at_least=2, integer=True, also=(None,)),
+    "max_leaf_nodes": Number(at_least=2, integer=True, also=("auto", None)),
     "max_depth": Number(at_least=1, integer=True, also=(None,)),
     "min_samples_leaf": Number(above=0, also=("auto",)),
     "l2_regularization": Number(at_least=0),
@@ -89,6 +97,13 @@ TREE_DOMAINS: dict[str, Domain] = {
     "linear_leaves": FLAG,
     "linear_l2": Number(at_least=0),
 }
+
+FREE_DOMAINS: dict[str, Domain] = {
+    "n_estimators": Number(at_least=1, integer=True, also=(None,)),
+    "learning_rate": Number(above=0, also=("auto",)),
+    "max_features": Number(above=0, at_most=1, also=("auto",)),
+}
+"""Of estimators that may choose the number of rounds themselves."""
 
 SEVERAL_OUTPUTS: dict[str, Domain] = {
     "multi_strategy": Choice(("separate", "shared")),
@@ -115,6 +130,10 @@ class TreeBoosting:
                 "cannot go on as one longer fit would; set warm_start=False, or use a "
                 "Checkpoint."
             )
+        if self.warm_start and self.n_estimators is None:
+            faults.append(
+                "warm_start goes on to a number of rounds; give n_estimators too."
+            )
         if self.linear_l2 != LINEAR_L2 and not self.linear_leaves:
             faults.append(
                 "linear_l2 belongs to linear_leaves=True; set that, or leave it out."
@@ -122,10 +141,11 @@ class TreeBoosting:
         if self.learner is None:
             return faults + (linear_faults(self._tree()) if self.linear_leaves else [])
         changed = ["linear_leaves"] if self.linear_leaves else []
+        own = inspect.signature(type(self).__init__).parameters
         changed += [
             name
-            for name, default in TREE_DEFAULTS.items()
-            if _differs(getattr(self, name, default), default)
+            for name in TREE_DEFAULTS
+            if name in own and _differs(getattr(self, name), own[name].default)
         ]
         if changed:
             faults.append(
@@ -156,8 +176,19 @@ class TreeBoosting:
         named = {"goss": GOSS, "mvs": lambda: MVS(self.subsample)}
         sampling = piece(self.sampling, named)
         # As LightGBM: derivatives tell little before the model has learnt something.
-        start = int(1 / self.learning_rate) if isinstance(sampling, GOSS) else 0
+        start = (
+            int(1 / self._resolved("learning_rate"))
+            if isinstance(sampling, GOSS)
+            else 0
+        )
         return Sampled(direction, sampling, start)
+
+    def _resolved(self, name: str) -> float:
+        """Return the value of a parameter, or what its "auto" stands for."""
+        value = getattr(self, name)
+        if value != "auto":
+            return value
+        return (FREE_ROUNDS if self.n_estimators is None else GIVEN_ROUNDS)[name]
 
     def _dart(self) -> Dart | None:
         """Return the rule of dropout, or None without any."""
@@ -177,7 +208,8 @@ class TreeBoosting:
         return LinearTree(tree, self.linear_l2) if self.linear_leaves else tree
 
     def _tree(self) -> Tree:
-        return Tree(**{n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()})
+        params = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
+        return Tree(**params | {"max_features": self._resolved("max_features")})
 
     def _signs_by_output(self) -> Any:
         """Return `monotonic_cst` with numbers of outputs in place of class labels."""
@@ -197,7 +229,7 @@ class TreeBoosting:
             check_refits(learner)
         step = CellFit if refits else Shrinkage
         direction = self._make_direction()
-        step, corrector = step(self.learning_rate), NoCorrection()
+        step, corrector = step(self._resolved("learning_rate")), NoCorrection()
         dart = self._dart()
         if dart is not None:
             direction, step = Dropout(direction, dart), DropoutStep(step, dart)

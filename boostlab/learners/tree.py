@@ -36,6 +36,10 @@ DEFAULT_LEAVES = 31
 MOST_LEVELS = 16
 """Of an oblivious tree."""
 
+FEWEST_AUTO_LEAVES = 6
+LEAVES_PER_ROOT = 0.3
+"""``max_leaf_nodes="auto"`` is this times the root of the weight, within bounds."""
+
 SMALL_TABLE = 1000
 """Total weight below which ``min_samples_leaf="auto"`` is 5, not 20."""
 
@@ -66,8 +70,10 @@ class Tree(Piece):
 
     Parameters
     ----------
-    max_leaf_nodes : int or None, default=31
-        Most leaves of a tree, at least 2; None for no limit.
+    max_leaf_nodes : int, "auto" or None, default=31
+        Most leaves of a tree, at least 2; None for no limit. "auto" is 0.3 times the
+        square root of the total sample weight, but at least 6 and at most 31: 6 up to
+        400 rows, 31 from 11,000.
     max_depth : int or None, default=None
         Most splits between the root and a leaf, at least 1; None for no limit.
     min_samples_leaf : int, float or "auto", default="auto"
@@ -86,9 +92,9 @@ class Tree(Piece):
         Split the best leaf first, or level by level; or by one split for each level,
         the one of the greatest gain in total, as CatBoost does. Such a tree has
         ``2 ** max_depth`` leaves, `max_depth` being 6 if None and at most 16;
-        `max_leaf_nodes` must be left at 31 or None. `min_samples_leaf` and the like say
-        where a split may gain: nodes in which it may not are split all the same, and a
-        leaf without rows has the value of its parent.
+        `max_leaf_nodes` must be left at 31, "auto" or None. `min_samples_leaf` and the
+        like say where a split may gain: nodes in which it may not are split all the
+        same, and a leaf without rows has the value of its parent.
     multi_strategy : {"separate", "shared"}, default="separate"
         With several outputs, one tree for each, or one tree for all.
     sketch_size : int, default=8
@@ -143,7 +149,7 @@ class Tree(Piece):
 
     def __init__(
         self,
-        max_leaf_nodes: int | None = DEFAULT_LEAVES,
+        max_leaf_nodes: int | str | None = DEFAULT_LEAVES,
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
         min_hessian: float = 1e-3,
@@ -189,7 +195,13 @@ class Tree(Piece):
 
     def validate(self) -> None:
         """Check the parameters; see :meth:`boostlab.pieces.Piece.validate`."""
-        if self.max_leaf_nodes is not None:
+        if isinstance(self.max_leaf_nodes, str):
+            if self.max_leaf_nodes != "auto":
+                raise ValueError(
+                    f"max_leaf_nodes is {self.max_leaf_nodes!r}; give a number, 'auto' "
+                    "or None."
+                )
+        elif self.max_leaf_nodes is not None:
             check_number(
                 "max_leaf_nodes", self.max_leaf_nodes, at_least=2, integer=True
             )
@@ -238,7 +250,7 @@ class Tree(Piece):
 
     def _check_oblivious(self) -> None:
         """Refuse what a tree of one split a level cannot honour."""
-        if self.max_leaf_nodes not in (None, DEFAULT_LEAVES):
+        if self.max_leaf_nodes not in (None, "auto", DEFAULT_LEAVES):
             raise ValueError(
                 f"max_leaf_nodes={self.max_leaf_nodes} has no part in oblivious "
                 "growth, whose trees have 2 ** max_depth leaves; set max_depth instead."
@@ -403,13 +415,21 @@ class Tree(Piece):
             return int(2 ** self._most_levels())
         n_rows = len(target.weight) if target.rows is None else len(target.rows)
         bounds = [n_rows]
-        if self.max_leaf_nodes is not None:
+        if self.max_leaf_nodes == "auto":
+            bounds.append(_auto_leaves(float(target.weight.sum())))
+        elif self.max_leaf_nodes is not None:
             bounds.append(self.max_leaf_nodes)
         if self.max_depth is not None and self.max_depth < 31:
             bounds.append(2**self.max_depth)
         if min_weight > 0:
             bounds.append(int(weight / min_weight) + 1)
         return max(1, min(bounds))
+
+
+def _auto_leaves(weight: float) -> int:
+    """Return what ``max_leaf_nodes="auto"`` stands for at a total weight."""
+    leaves = int(LEAVES_PER_ROOT * np.sqrt(weight))
+    return min(max(leaves, FEWEST_AUTO_LEAVES), DEFAULT_LEAVES)
 
 
 def _grown(

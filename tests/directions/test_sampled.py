@@ -276,7 +276,11 @@ def test_estimators_build_the_pieces(name):
     X, y = friedman()
     params = SAMPLINGS[name]
     easy = GradientBoostingRegressor(
-        n_estimators=15, random_state=3, early_stopping=False, **params
+        n_estimators=15,
+        max_leaf_nodes=31,
+        random_state=3,
+        early_stopping=False,
+        **params,
     )
     rate = params.get("learning_rate", 0.1)
     sampling = {"goss": GOSS(), "mvs": MVS(0.3)}.get(name, params["sampling"])

@@ -78,7 +78,9 @@ def test_a_first_binary_round_by_hand():
 def test_as_good_as_scikit_learn(cancer):
     params = {"random_state": 0, "early_stopping": False, "l2_regularization": 1.0}
     ours = cross_val_score(
-        GradientBoostingClassifier(min_samples_leaf=20, **params),
+        GradientBoostingClassifier(
+            n_estimators=100, max_leaf_nodes=31, min_samples_leaf=20, **params
+        ),
         *cancer,
         scoring="neg_log_loss",
     )

@@ -290,7 +290,11 @@ def test_rows_drawn_by_their_derivatives(rows, sampling):
     X, y = rows
     share = 0.5 if sampling == "mvs" else 1.0
     model = GradientBoostingRegressor(
-        sampling=sampling, subsample=share, learning_rate=0.3, random_state=0
+        n_estimators=100,
+        sampling=sampling,
+        subsample=share,
+        learning_rate=0.3,
+        random_state=0,
     )
     scores = r2_score(y, model.fit(X, y).predict(X), multioutput="raw_values")
     assert scores.min() > 0.7

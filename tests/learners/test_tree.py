@@ -123,6 +123,22 @@ def test_auto_leaf_size(total, least):
     assert leaves.min() < 2 * least
 
 
+@pytest.mark.parametrize(
+    ("total", "most"), [(100, 6), (400, 6), (2500, 15), (10_600, 30), (40_000, 31)]
+)
+def test_auto_number_of_leaves(total, most):
+    n = 500
+    X = np.arange(n, dtype=float)[:, None]
+    y = np.random.default_rng(0).normal(size=n)
+    state = make_state(X, y, np.full(n, total / n))
+    tree = Tree(max_leaf_nodes="auto", min_samples_leaf=total / n)
+    hypothesis, _ = tree.fit(squared_target(state), state)
+    assert (hypothesis.trees[0].feature < 0).sum() == most
+    tree.set_params(max_depth=2)
+    hypothesis, _ = tree.fit(squared_target(state), state)
+    assert (hypothesis.trees[0].feature < 0).sum() == 4
+
+
 def test_small_weights_do_not_forbid_splits(rows):
     X, y = rows
     state = make_state(X, y, np.full(500, 1 / 512))
@@ -192,6 +208,7 @@ def test_parts_round_trip_and_refuse(rows):
     ("params", "message"),
     [
         ({"max_leaf_nodes": 1}, "max_leaf_nodes"),
+        ({"max_leaf_nodes": "many"}, "max_leaf_nodes"),
         ({"max_depth": 0}, "max_depth"),
         ({"min_samples_leaf": "all"}, "min_samples_leaf"),
         ({"min_samples_leaf": -1}, "min_samples_leaf"),
