@@ -183,13 +183,15 @@ class Bins:
 
 
 def _block(table: Table) -> int:
-    """Return how many features are read together: one where each takes memory."""
-    return 1 if table.is_on_disk else BLOCK
+    """Return how many features are read together: few where each takes memory."""
+    if table.is_on_disk:
+        return 1
+    return BLOCK if table.is_whole or table.is_sparse else BLOCK // 2
 
 
 def _fill(columns: NDArray[np.uint8], fitted: Borders, table: Table) -> None:
     """Write the bins of a table, shape (n_features, n_samples)."""
-    if table.is_on_disk:
+    if not (table.is_whole or table.is_sparse):
         for rows, block in table.row_blocks():
             part = in_memory((table.n_features, len(block)))
             _core.bin(block, fitted.borders, fitted.offsets, part, n_threads())

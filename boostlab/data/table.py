@@ -11,6 +11,7 @@ from scipy import sparse
 
 from boostlab.data.sparse import Values, by_feature, dense_columns, dense_features
 from boostlab.data.spill import SpilledValues
+from boostlab.data.taken import TakenRows, taken
 from boostlab.protocols import View
 
 BLOCK_VALUES = 1 << 20
@@ -32,8 +33,9 @@ class Table:
     ----------
     numeric : ndarray, or sparse array or matrix, of shape (n_samples, n_features)
         float32 or float64, in any memory order; a sparse one in CSR or CSC form, whose
-        implicit values are zeros; or :class:`~boostlab.data.spill.SpilledValues`. It is
-        not copied, and must not be changed while the table is in use.
+        implicit values are zeros; or :class:`~boostlab.data.spill.SpilledValues`, or
+        :class:`~boostlab.data.taken.TakenRows`. It is not copied, and must not be
+        changed while the table is in use.
     feature_names : sequence of str, optional
         One name a feature; by default ``x0, x1, ...``.
     weight : array-like of shape (n_samples,), optional
@@ -123,6 +125,8 @@ class Table:
                 "The table is on disk, and what asks for its values needs them in "
                 "memory; use boostlab.learners.Tree alone, or fit on fewer rows."
             )
+        if isinstance(self._values, TakenRows):  # from now on these rows are copied
+            self._values = np.asarray(self._values)
         return self._values
 
     @property
@@ -169,7 +173,7 @@ class Table:
 
         Where each block belongs goes before it.
         """
-        if self.is_on_disk:
+        if isinstance(self._values, SpilledValues | TakenRows):
             yield from self._values.blocks()
             return
         if not self.is_sparse:
@@ -243,8 +247,7 @@ def _rows_of(numeric: Values, rows: NDArray[np.intp] | slice) -> Values:
         return numeric[rows]
     if isinstance(rows, slice):
         return numeric[rows]
-    by_column = numeric.strides[0] == numeric.itemsize
-    return np.take(numeric.T, rows, axis=1).T if by_column else numeric[rows]
+    return taken(numeric, rows)
 
 
 def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:
@@ -261,7 +264,7 @@ def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:
 
 
 def _checked_numeric(numeric: Any) -> Values:
-    is_matrix = isinstance(numeric, np.ndarray | SpilledValues) or (
+    is_matrix = isinstance(numeric, np.ndarray | SpilledValues | TakenRows) or (
         sparse.issparse(numeric) and numeric.format in ("csr", "csc")
     )
     if not is_matrix or numeric.dtype not in FLOATS:

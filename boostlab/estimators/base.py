@@ -385,7 +385,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         scorer = self._scorer()
         rows = data.rows if data.held_out is None else data.held_out
         targets = self._decode_targets(rows.y)
-        metadata = self._score_metadata(rows)
+        features, metadata = rows.features, self._score_metadata(rows)
 
         def loss(run: Run) -> float:
             state = run.state if data.held_out is None else run.state.validation
@@ -393,7 +393,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             vars(model).update(_fitted(run.ensemble))
             # The scorer's questions are answered from what the loop has computed.
             model._raw_prediction = lambda X: state.raw_prediction
-            return -float(scorer(model, rows.numeric, targets, **metadata))
+            return -float(scorer(model, features, targets, **metadata))
 
         return loss
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from boostlab.data.chunks import Chunks
 from boostlab.data.hashing import hash_rows, mix
 from boostlab.data.sparse import Values, dense_columns
+from boostlab.data.taken import TakenRows, take_rows
 from boostlab.groups import Groups
 
 Array = NDArray[np.float64]
@@ -76,10 +77,18 @@ class Rows:
         """Whether there is more than one row, or group, to hold some out of."""
         return len(self.y if self.group is None else self.group) > 1
 
+    @property
+    def features(self) -> Values:
+        """The features as scorers take them, where rows that were taken are copied."""
+        lazy = isinstance(self.numeric, TakenRows)
+        return np.asarray(self.numeric) if lazy else self.numeric
+
     def take(self, index: NDArray[Any]) -> Rows:
         """Return the rows at `index`, a mask or positions."""
         group = None if self.group is None else self.group.take(index)
-        return Rows(self.numeric[index], self.y[index], self.weight[index], group)
+        is_matrix = isinstance(self.numeric, np.ndarray)
+        numeric = take_rows(self.numeric, index) if is_matrix else self.numeric[index]
+        return Rows(numeric, self.y[index], self.weight[index], group)
 
     def reweighted(self, factor: Array) -> Rows:
         """Return the rows with their weights multiplied by `factor`."""
