@@ -10,14 +10,17 @@ from typing import Any
 
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.bernoulli import Bernoulli
+from boostlab.distributions.beta import Beta
 from boostlab.distributions.categorical import Categorical
 from boostlab.distributions.cauchy import Cauchy
+from boostlab.distributions.dirichlet import Dirichlet
 from boostlab.distributions.exponential import Exponential
 from boostlab.distributions.gumbel import Gumbel
 from boostlab.distributions.half_normal import HalfNormal
 from boostlab.distributions.laplace import Laplace
 from boostlab.distributions.log_normal import LogNormal
 from boostlab.distributions.logistic import Logistic
+from boostlab.distributions.multivariate_normal import MultivariateNormal
 from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
@@ -30,8 +33,10 @@ from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 __all__ = [
     "CRPS",
     "Bernoulli",
+    "Beta",
     "Categorical",
     "Cauchy",
+    "Dirichlet",
     "Distribution",
     "Exponential",
     "Gumbel",
@@ -40,6 +45,7 @@ __all__ = [
     "LogNormal",
     "LogScore",
     "Logistic",
+    "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "Poisson",
@@ -56,7 +62,9 @@ __all__ = [
 
 _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
+    Beta,
     Categorical,
+    Dirichlet,
     Cauchy,
     Exponential,
     Gumbel,
@@ -64,6 +72,7 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     Laplace,
     LogNormal,
     Logistic,
+    MultivariateNormal,
     NegativeBinomial,
     Normal,
     Poisson,

@@ -53,7 +53,7 @@ class Distribution(Piece):
         parameter is ``exp(raw)``), "logit", or "power" (of a Tweedie distribution).
     support : str
         Where targets lie: "real", "positive", "nonnegative", "unit" (0 and 1
-        excluded), "counts" or "classes".
+        excluded), "counts", "classes", or "simplex" (positive vectors of sum 1).
     scores : tuple of str
         Scores that it has the formulas for: "log", also "crps".
     censors : tuple of str
@@ -104,7 +104,11 @@ class Distribution(Piece):
         raise NotImplementedError
 
     def cdf(self, y: Array, raw: Array) -> Array:
-        """Return the probability of at most `y`, shape (n,)."""
+        """Return the probability of at most `y`, shape (n,).
+
+        For vectors that of each output by itself, shape (n, p), as are `sf` and
+        `quantile`.
+        """
         raise NotImplementedError
 
     def sf(self, y: Array, raw: Array) -> Array:

@@ -77,6 +77,10 @@ _SUPPORTS: dict[str, tuple[Callable[[Array], NDArray[np.bool_]], str]] = {
         lambda y: (y >= 0) & np.isfinite(y) & (y == np.floor(y)),
         "whole numbers of at least 0",
     ),
+    "simplex": (
+        lambda y: (y > 0).all(axis=1) & (np.abs(y.sum(axis=1) - 1.0) < 1e-6),
+        "vectors of positive numbers that sum to 1",
+    ),
     "classes": (lambda y: (y >= 0) & (y == np.floor(y)), "the numbers of classes"),
 }
 

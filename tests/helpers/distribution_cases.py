@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from boostlab.distributions import (
     Bernoulli,
+    Beta,
     Categorical,
     Cauchy,
+    Dirichlet,
     Distribution,
     Exponential,
     Gumbel,
@@ -25,6 +27,7 @@ from boostlab.distributions import (
     Laplace,
     Logistic,
     LogNormal,
+    MultivariateNormal,
     NegativeBinomial,
     Normal,
     Poisson,
@@ -129,12 +132,58 @@ class _ScipyCategorical:
         return method
 
 
+class _ScipyDirichlet:
+    """SciPy's distribution of each row; cdf and sf are those of each share."""
+
+    def __init__(self, **alpha: Array) -> None:
+        self._alpha = np.column_stack(list(alpha.values()))
+        rest = self._alpha.sum(axis=1, keepdims=True) - self._alpha
+        self._shares = scipy.stats.beta(self._alpha, rest)
+        self.cdf, self.sf = self._shares.cdf, self._shares.sf
+        self.mean, self.var = self._shares.mean, self._shares.var
+
+    def logpdf(self, y: Array) -> Array:
+        pairs = zip(y, self._alpha, strict=True)
+        return np.array([scipy.stats.dirichlet.logpdf(*pair) for pair in pairs])
+
+
+class _ScipyMultivariateNormal:
+    """SciPy's distribution of each row; cdf and sf are those of each output."""
+
+    def __init__(self, mean: Array, cov: Array) -> None:
+        self._rows = list(zip(mean, cov, strict=True))
+        deviation = np.sqrt(np.einsum("nii->ni", cov))
+        outputs = scipy.stats.norm(mean, deviation)
+        self.cdf, self.sf = outputs.cdf, outputs.sf
+        self.mean, self.var = outputs.mean, outputs.var
+
+    def logpdf(self, y: Array) -> Array:
+        pairs = zip(y, self._rows, strict=True)
+        normal = scipy.stats.multivariate_normal
+        return np.array([normal.logpdf(at, *row) for at, row in pairs])
+
+
 def _tweedie_parameters(rng: np.random.Generator, n: int) -> Array:
     # A few percent of zeros.
     return rng.normal([0.0, -0.5], [0.4, 0.2], size=(n, 2))
 
 
 CASES = [
+    Case(
+        Beta(),
+        lambda rng, n: rng.normal(0.7, 0.5, size=(n, 2)),
+        scipy=scipy.stats.beta,
+    ),
+    Case(
+        Dirichlet(3),
+        lambda rng, n: rng.normal(0.7, 0.5, size=(n, 3)),
+        scipy=_ScipyDirichlet,
+    ),
+    Case(
+        MultivariateNormal(3),
+        lambda rng, n: rng.normal(scale=0.6, size=(n, 9)),
+        scipy=_ScipyMultivariateNormal,
+    ),
     Case(Cauchy(), location_and_log_scale, scipy=scipy.stats.cauchy, closed_mean=False),
     Case(
         Gumbel(),
