@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,7 +108,7 @@ class HashedRows(RowsAndColumns):
         if self.subsample >= 1:
             return None, features
         if HASHES not in state.carried:
-            columns = [*state.table.columns(), *np.atleast_2d(state.y.T)]
+            columns = itertools.chain(state.table.columns(), np.atleast_2d(state.y.T))
             state.carried[HASHES] = hash_rows(columns, len(state.y), 0)
         seed = int(state.rng.integers(2**63))
         chance = uniform(state.carried[HASHES], seed)

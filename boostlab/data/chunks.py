@@ -62,8 +62,10 @@ class Chunks:
     memory : int or str, default="2GB"
         Bytes, or a number with one of the units KB, MB, GB, TB, KiB, MiB, GiB, TiB: the
         most that a fit may allocate. It covers blocks of rows, categories, and what is
-        held for each row: 90 bytes, 30 more for each output after the first, 60 more
-        with groups. A table that needs more is refused. It does not cover what the
+        held for each row: 100 bytes, 30 more for each output after the first, 60 more
+        with groups, 40 more with a feature of more than 254 categories (NGBoost holds
+        70 and 40 for each parameter). A table that needs more is refused. It does not
+        cover copies that estimators of your own pieces make, nor what the
         source takes (pyarrow some 5 MB for each column of a Parquet file), histograms
         (2 KB for each feature and leaf, 512 MB at most), and the pages of the mapped
         bins, which the system takes back whenever somebody needs memory.

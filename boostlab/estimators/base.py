@@ -109,6 +109,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         n_classes = len(getattr(self, "classes_", ()))
         return get_objective(piece(objective, {}), self._task, n_classes)
 
+    def _row_bytes(self, n_targets: int) -> int:
+        """Return the memory that a fit holds for each row, as measured."""
+        return 100 + 30 * (n_targets - 1)
+
     def _make_boosting(self, objective: Objective) -> Boosting:
         """Return the pieces around `objective`."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ from boostlab.data.chunk_columns import ChunkColumns
 from boostlab.data.chunks import Chunks
 from boostlab.data.columns import read
 from boostlab.data.frames import TableEncoder
+from boostlab.data.levels import MAX_CATEGORIES
 from boostlab.data.spill import Spilling
 from boostlab.estimators.labels import distinct_labels
 from boostlab.estimators.rows import Given, Rows, check_weight
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-ROW_BYTES, OUTPUT_BYTES, GROUP_BYTES = 90, 30, 60
-"""Memory that a fit holds for each row: at all, for a further output, with groups."""
+GROUP_BYTES, STATISTICS_BYTES = 60, 40
+"""Memory for each row besides: with groups, and with target statistics."""
 
 
 def features_of(chunks: Chunks, encoder: TableEncoder) -> Iterator[Any]:
@@ -132,8 +133,10 @@ class ChunkedRows:
     def _check_memory(self) -> None:
         """Refuse rows that do not fit, before all of them were read."""
         n_rows = self._spilling.n_samples
-        per_row = ROW_BYTES + OUTPUT_BYTES * (self._y.n_outputs - 1)
+        per_row = self.estimator._row_bytes(self._y.n_outputs)
         per_row += GROUP_BYTES if self._group else 0
+        if any(c.n_levels > MAX_CATEGORIES for c in self._columns.columns):
+            per_row += STATISTICS_BYTES
         needed, levels = n_rows * per_row, self._columns.size
         blocks = self.chunks.memory // 4
         if needed + levels + blocks <= self.chunks.memory:

@@ -129,6 +129,15 @@ class NaturalBoosting:
             made.distribution = made.family.for_targets(problem.y)
         return made
 
+    def _row_bytes(self, n_targets: int) -> int:
+        if self._task == "classification":
+            return 70 + 40 * n_targets
+        if n_targets == 1:
+            return 70 + 40 * self._family().n_parameters
+        # Means, variances and covariances, and the metric is a full matrix.
+        n_outputs = n_targets * (n_targets + 3) // 2
+        return 70 + 40 * n_outputs + 8 * n_outputs**2
+
     def _make_direction(self) -> Direction:
         if not self.natural_gradient:
             return Gradient()

@@ -18,6 +18,9 @@ from boostlab.groups import Groups
 
 Array = NDArray[np.float64]
 
+LIKELY = 0.02
+"""Share of the rows beyond those to hold out that are looked at first."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given:
@@ -201,13 +204,13 @@ def hold_out(
     """
     order_by = order_key(rows, seed)
     held_out = np.zeros(len(rows.y), dtype=bool)
-    groups = rows.y if stratify else np.zeros(len(rows.y))
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
+    labels = np.unique(rows.y) if stratify else [None]
+    for label in labels:
+        members = slice(None) if label is None else rows.y == label
         chosen = _first_share(order_by[members], rows.weight[members], fraction)
         # A class must not vanish from the training rows.
         if not chosen.all():
-            held_out[members[chosen]] = True
+            held_out[members] = chosen
     if not held_out.any():
         held_out = order_by == order_by.min()
     if held_out.all():
@@ -245,8 +248,17 @@ def _first_share(
     order_by: NDArray[np.uint64], weight: Array, share: float
 ) -> NDArray[np.bool_]:
     """Mark the first distinct values of `order_by` that have `share` of the weight."""
-    values, where = np.unique(order_by, return_inverse=True)
-    totals = np.bincount(where, weight, len(values))
+    # Sorted, so that the sum does not depend on the order of the rows.
+    wanted = share * float(np.sort(weight).sum())
+    # The values are random: those that come first are almost surely among the least.
+    bound = np.uint64(min(share + LIKELY, 1.0) * (2**64 - 2**11))
+    few = np.flatnonzero(order_by <= bound)
+    if weight[few].sum() <= wanted:
+        few = np.arange(len(order_by))
+    values, where = np.unique(order_by[few], return_inverse=True)
+    totals = np.bincount(where, weight[few], len(values))
     before = np.concatenate([[0.0], np.cumsum(totals)])
     middle = before[:-1] + totals / 2
-    return (middle < share * before[-1])[where]
+    chosen = np.zeros(len(order_by), dtype=bool)
+    chosen[few] = (middle < wanted)[where]
+    return chosen

@@ -20,6 +20,8 @@ from boostlab import (
     GradientBoostingClassifier,
     GradientBoostingRanker,
     GradientBoostingRegressor,
+    NGBoostClassifier,
+    NGBoostRegressor,
 )
 from boostlab.callbacks import Checkpoint
 from boostlab.callbacks.monitor import BaseMonitor
@@ -302,6 +304,11 @@ def test_generic_estimators_and_several_targets():
     expected.fit(FRAME[FEATURES], FRAME["label"])
     model = BoostingClassifier(n_estimators=4, random_state=0)
     check_same(model.fit(chunked(FRAME, "label")), expected)
+    for kind, target in ((NGBoostRegressor, "number"), (NGBoostClassifier, "grade")):
+        expected = kind(n_estimators=4, random_state=0, early_stopping=True)
+        expected.fit(FRAME[FEATURES], FRAME[target])
+        model = kind(n_estimators=4, random_state=0, early_stopping=True)
+        check_same(model.fit(chunked(FRAME, target)), expected)
     targets = ["number", "grade"]
     expected = GradientBoostingRegressor(**PARAMETERS)
     expected.fit(FRAME[FEATURES], FRAME[targets])
@@ -540,7 +547,7 @@ def test_rows_and_categories_beyond_the_memory_are_refused():
             read.append(i)
             yield X, X[:, 0]
 
-    with pytest.raises(ValueError, match="about 90 bytes for each row") as caught:
+    with pytest.raises(ValueError, match="about 100 bytes for each row") as caught:
         GradientBoostingRegressor().fit(Chunks(chunks, memory="20MB"))
     assert "\n" not in str(caught.value)
     assert len(read) == 2

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boostlab.estimators.rows import Rows, check_weight, class_factors, hold_out
+from boostlab.estimators.rows import (
+    Rows,
+    _first_share,
+    check_weight,
+    class_factors,
+    hold_out,
+)
 from boostlab.groups import Groups
 
 
@@ -160,3 +166,26 @@ def test_one_group_cannot_be_split():
     assert not data.can_be_parted
     with pytest.raises(ValueError, match=r"n_queries = 1.*no rows to train on"):
         hold_out(data, 0.1, seed=0, stratify=False)
+
+
+def test_the_first_share_is_that_of_all_rows_sorted():
+    rng = np.random.default_rng(0)
+    for n, share in [(1, 0.5), (30, 0.1), (500, 0.3), (20_000, 0.1), (20_000, 0.99)]:
+        words = rng.integers(2**64, size=n, dtype=np.uint64)
+        words[n // 2 :] = words[: n - n // 2]  # equal rows
+        for weight in (np.ones(n), rng.integers(1, 9, n) / 8.0):
+            order = np.argsort(words, kind="stable")
+            values, totals = [], []
+            for word, own in zip(words[order], weight[order], strict=True):
+                if values and values[-1] == word:
+                    totals[-1] += own
+                else:
+                    values.append(word)
+                    totals.append(own)
+            before = np.cumsum([0.0, *totals])
+            middle = before[:-1] + np.array(totals) / 2
+            first = np.array(values)[middle < share * weight.sum()]
+            chosen = _first_share(words, weight, share)
+            np.testing.assert_array_equal(chosen, np.isin(words, first))
+    low = np.arange(100, dtype=np.uint64)  # words that are not random
+    assert _first_share(low, np.ones(100), 0.25).sum() == 25
