@@ -15,6 +15,7 @@ from boostlab.distributions.categorical import Categorical
 from boostlab.distributions.cauchy import Cauchy
 from boostlab.distributions.dirichlet import Dirichlet
 from boostlab.distributions.exponential import Exponential
+from boostlab.distributions.gamma import Gamma
 from boostlab.distributions.gumbel import Gumbel
 from boostlab.distributions.half_normal import HalfNormal
 from boostlab.distributions.laplace import Laplace
@@ -26,6 +27,7 @@ from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
 from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.student_t import StudentT
 from boostlab.distributions.tweedie import Tweedie
 from boostlab.distributions.weibull import Weibull
 from boostlab.distributions.zero_inflated_poisson import ZeroInflatedPoisson
@@ -39,6 +41,7 @@ __all__ = [
     "Dirichlet",
     "Distribution",
     "Exponential",
+    "Gamma",
     "Gumbel",
     "HalfNormal",
     "Laplace",
@@ -51,6 +54,7 @@ __all__ = [
     "Poisson",
     "Predictive",
     "Score",
+    "StudentT",
     "Tweedie",
     "Weibull",
     "ZeroInflatedPoisson",
@@ -64,9 +68,10 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     Bernoulli,
     Beta,
     Categorical,
-    Dirichlet,
     Cauchy,
+    Dirichlet,
     Exponential,
+    Gamma,
     Gumbel,
     HalfNormal,
     Laplace,
@@ -76,6 +81,7 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     NegativeBinomial,
     Normal,
     Poisson,
+    StudentT,
     Tweedie,
     Weibull,
     ZeroInflatedPoisson,

@@ -39,7 +39,8 @@ def exp_rest(x: Array) -> Array:
     for k in (7, 6, 5, 4, 3):
         series = 1.0 + small / k * series
     inside = np.abs(x) < 0.05
-    direct = np.expm1(np.clip(x, -LOG_LIMIT, LOG_LIMIT)) - x
+    x = np.minimum(x, LOG_LIMIT)
+    direct = np.expm1(x) - x
     return np.where(inside, 0.5 * small**2 * series, direct)
 
 

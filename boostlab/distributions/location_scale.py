@@ -23,8 +23,8 @@ from boostlab.distributions.supports import safe_exp
 
 Array = NDArray[np.float64]
 
-_FARTHEST = 1e300
-"""Magnitude to which z is clipped, so that it is finite."""
+_FARTHEST = 1e200
+"""Magnitude to which z is clipped, so that shares of it are finite."""
 
 
 class LocationScale(Distribution):

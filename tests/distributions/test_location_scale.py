@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from boostlab.distributions import Cauchy, Gumbel, Laplace, Logistic, LogScore
+from boostlab.distributions import Cauchy, Gumbel, Laplace, Logistic, LogScore, StudentT
 from boostlab.distributions.location_scale import median_and_spread
 
-FAMILIES = [Cauchy(), Gumbel(), Laplace(), Logistic()]
+FAMILIES = [Cauchy(), Gumbel(), Laplace(), Logistic(), StudentT(df=3)]
 FAR = np.array([-1e300, -800.0, -40.0, 40.0, 800.0, 1e300])
 over_families = pytest.mark.parametrize("family", FAMILIES, ids=repr)
 

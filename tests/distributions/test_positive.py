@@ -6,6 +6,7 @@ import pytest
 from boostlab.distributions import (
     CRPS,
     Exponential,
+    Gamma,
     HalfNormal,
     LogNormal,
     LogScore,
@@ -13,7 +14,7 @@ from boostlab.distributions import (
     Weibull,
 )
 
-FAMILIES = [Exponential(), HalfNormal(), LogNormal(), Weibull()]
+FAMILIES = [Exponential(), Gamma(), HalfNormal(), LogNormal(), Weibull()]
 WITH_CRPS = [family for family in FAMILIES if "crps" in family.censors]
 
 

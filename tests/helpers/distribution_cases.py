@@ -22,6 +22,7 @@ from boostlab.distributions import (
     Dirichlet,
     Distribution,
     Exponential,
+    Gamma,
     Gumbel,
     HalfNormal,
     Laplace,
@@ -31,6 +32,7 @@ from boostlab.distributions import (
     NegativeBinomial,
     Normal,
     Poisson,
+    StudentT,
     Tweedie,
     Weibull,
     ZeroInflatedPoisson,
@@ -186,6 +188,14 @@ CASES = [
     ),
     Case(Cauchy(), location_and_log_scale, scipy=scipy.stats.cauchy, closed_mean=False),
     Case(
+        Gamma(),
+        lambda rng, n: location_and_log_scale(rng, n)[:, ::-1] + [0.5, 0.0],
+        scipy=scipy.stats.gamma,
+        crps=lambda y, a, scale: by_scoringrules("gamma", "shape", "rate")(
+            y, shape=a, rate=1 / scale
+        ),
+    ),
+    Case(
         Gumbel(),
         location_and_log_scale,
         scipy=scipy.stats.gumbel_r,
@@ -255,6 +265,21 @@ CASES = [
         lambda rng, n: rng.normal(1.0, size=(n, 1)),
         scipy=scipy.stats.poisson,
         crps=by_scoringrules("poisson", "mu"),
+    ),
+    Case(
+        StudentT(),
+        lambda rng, n: np.column_stack(
+            [location_and_log_scale(rng, n), rng.normal(1.7, 0.3, size=n)]
+        ),
+        scipy=scipy.stats.t,
+    ),
+    Case(
+        StudentT(df=4.5),
+        location_and_log_scale,
+        scipy=lambda loc, scale: scipy.stats.t(4.5, loc, scale),
+        crps=lambda y, loc, scale: by_scoringrules("t", "df", "loc", "scale")(
+            y, df=np.full_like(loc, 4.5), loc=loc, scale=scale
+        ),
     ),
     Case(
         Weibull(),
