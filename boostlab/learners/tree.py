@@ -346,18 +346,18 @@ class Tree(Piece):
         self, target: Target, ids: NDArray[np.int32], n_nodes: int
     ) -> Array:
         """Return the values of a sketched tree's nodes for all outputs."""
-        rows = slice(None) if target.rows is None else target.rows
-        ids = ids[rows]
-        value = np.zeros((n_nodes, target.n_outputs))
-        for k in range(target.n_outputs):
-            curvature = (
-                target.weight if target.hessian is None else target.hessian[:, k]
-            )
-            total = np.bincount(ids, target.gradient[rows, k], n_nodes)
-            divisor = np.bincount(ids, curvature[rows], n_nodes)
-            divisor += self.l2_regularization
-            np.divide(-total, divisor, out=value[:, k], where=divisor > 0)
-        return value
+        rows = None if target.rows is None else target.rows.astype(np.int32)
+
+        def summed(values: Array) -> Array:
+            sums = np.empty((n_nodes, values.shape[1]))
+            _core.cell_sums(np.asfortranarray(values), ids, rows, sums, n_threads())
+            return sums
+
+        total = summed(target.gradient)
+        curvature = target.weight[:, None] if target.hessian is None else target.hessian
+        divisor = np.broadcast_to(summed(curvature), total.shape)
+        divisor = divisor + self.l2_regularization
+        return np.divide(-total, divisor, out=np.zeros_like(total), where=divisor > 0)
 
     def _limits(self, target: Target) -> tuple[int, tuple[Any, ...]]:
         """Return the most leaves, and the core's parameters but for the seed."""
