@@ -21,6 +21,7 @@ from boostlab.distributions.half_normal import HalfNormal
 from boostlab.distributions.laplace import Laplace
 from boostlab.distributions.log_normal import LogNormal
 from boostlab.distributions.logistic import Logistic
+from boostlab.distributions.mixture import Mixture
 from boostlab.distributions.multivariate_normal import MultivariateNormal
 from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
@@ -48,6 +49,7 @@ __all__ = [
     "LogNormal",
     "LogScore",
     "Logistic",
+    "Mixture",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
@@ -77,6 +79,7 @@ _FAMILIES: tuple[type[Distribution], ...] = (
     Laplace,
     LogNormal,
     Logistic,
+    Mixture,
     MultivariateNormal,
     NegativeBinomial,
     Normal,

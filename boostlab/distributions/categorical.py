@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from boostlab.checks import check_number
 from boostlab.distributions.base import Distribution
-from boostlab.distributions.classes import STEEPEST, check_classes, class_shares
+from boostlab.distributions.classes import (
+    STEEPEST,
+    check_classes,
+    class_shares,
+    log_shares,
+)
 from boostlab.registry import register
 
 Array = NDArray[np.float64]
@@ -68,11 +73,11 @@ class Categorical(Distribution):
 
     def probabilities(self, raw: Array) -> Array:
         """Return the probabilities of the classes, shape (n, C)."""
-        return np.exp(self._log_probabilities(raw))
+        return np.exp(log_shares(raw))
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log P(Y = y)``, shape (n,)."""
-        logs = self._log_probabilities(raw)
+        logs = log_shares(raw)
         inside = (y >= 0) & (y < logs.shape[1]) & (y == np.floor(y))
         at = np.where(inside, y, 0).astype(np.int64)
         return np.where(inside, logs[np.arange(len(y)), at], -np.inf)
@@ -177,12 +182,6 @@ class Categorical(Distribution):
                 "Categorical(n_classes=3)."
             )
         return self.n_classes
-
-    def _log_probabilities(self, raw: Array) -> Array:
-        """Return log p, shape (n, C), finite for finite raw parameters."""
-        logits = np.column_stack([np.zeros(len(raw)), raw])
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits - np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
 
     def _is_class(self, y: Array) -> Array:
         """Return ``1[y = k]`` for k = 1..C-1, shape (n, C - 1)."""

@@ -28,6 +28,13 @@ def class_shares(y: Array, weight: Array, n_classes: int) -> Array:
     return np.clip(sums / np.sum(share), LEAST, 1.0 - LEAST)
 
 
+def log_shares(logits: Array) -> Array:
+    """Return the log probabilities of logits against the first class, (n, C)."""
+    logits = np.column_stack([np.zeros(len(logits)), logits])
+    logits -= logits.max(axis=1, keepdims=True)
+    return logits - np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
+
+
 def check_classes(distribution: Distribution, y: Array, n_classes: int) -> None:
     """Raise ValueError, naming the first row, if a target is no class's number."""
     check_support(distribution, y)

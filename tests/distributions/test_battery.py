@@ -207,7 +207,8 @@ def test_fisher_by_monte_carlo(case):
     products = gradient[:, :, None] * gradient[:, None, :]
     error = products.std(0) / np.sqrt(n)
     metric = full(case.distribution.fisher(raw[:1]))[0]
-    assert np.all(np.abs(products.mean(0) - metric) < 6 * error + 1e-9)
+    if not case.complete_data:
+        assert np.all(np.abs(products.mean(0) - metric) < 6 * error + 1e-9)
     assert np.all(np.abs(gradient.mean(0)) < 6 * gradient.std(0) / np.sqrt(n) + 1e-9)
 
 
@@ -243,7 +244,11 @@ def test_fisher_by_quadrature(case):
         gradient = case.distribution.log_score_gradient(y, rows)
         numeric = np.einsum("n,nk,nl->kl", weight, gradient, gradient)
         size = np.sqrt(np.outer(np.diag(metric), np.diag(metric)))
-        assert np.max(np.abs(numeric - metric) / size) < case.metric_rtol
+        if case.complete_data:
+            more = np.linalg.eigvalsh((metric - numeric) / size)
+            assert -case.metric_rtol < more.min() < more.max() < 1
+        else:
+            assert np.max(np.abs(numeric - metric) / size) < case.metric_rtol
 
 
 @over(CASES)
@@ -266,6 +271,8 @@ def test_natural_gradient_does_not_depend_on_the_parametrisation(case):
     by differences in these parameters.
     """
     family = case.distribution
+    if case.complete_data:
+        pytest.skip("the metric is not that of the targets")
     if not set(family.links) - {"identity"}:
         pytest.skip("the raw parameters are the natural ones")
     raw, y = drawn(case, n=4)

@@ -28,6 +28,7 @@ from boostlab.distributions import (
     Laplace,
     Logistic,
     LogNormal,
+    Mixture,
     MultivariateNormal,
     NegativeBinomial,
     Normal,
@@ -64,6 +65,8 @@ class Case:
         for densities with a kink.
     nodes : int, default=6000
         Nodes of that quadrature; fewer where the quantiles take long.
+    complete_data : bool, default=False
+        Whether the metric is the information of more than the targets, which is larger.
     """
 
     distribution: Distribution
@@ -74,6 +77,7 @@ class Case:
     metric_rtol: float = 1e-4
     stationary_atol: float = 2e-5
     nodes: int = 6000
+    complete_data: bool = False
 
 
 def location_and_log_scale(rng: np.random.Generator, n: int) -> Array:
@@ -180,6 +184,16 @@ CASES = [
         Dirichlet(3),
         lambda rng, n: rng.normal(0.7, 0.5, size=(n, 3)),
         scipy=_ScipyDirichlet,
+    ),
+    Case(
+        Mixture(),
+        lambda rng, n: rng.normal([0, -2, -0.3, 2, 0], 0.2, size=(n, 5)),
+        complete_data=True,
+    ),
+    Case(
+        Mixture(Poisson(), 2),
+        lambda rng, n: rng.normal([0, 0, 3], 0.2, size=(n, 3)),
+        complete_data=True,
     ),
     Case(
         MultivariateNormal(3),
