@@ -191,14 +191,15 @@ def _block(table: Table) -> int:
 
 def _fill(columns: NDArray[np.uint8], fitted: Borders, table: Table) -> None:
     """Write the bins of a table, shape (n_features, n_samples)."""
-    if not (table.is_whole or table.is_sparse):
+    if not (table.is_whole or table.is_sparse or table.is_by_column):
         for rows, block in table.row_blocks():
             part = in_memory((table.n_features, len(block)))
             _core.bin(block, fitted.borders, fitted.offsets, part, n_threads())
             columns[:, rows] = part
         return
-    # All at once, or tile by tile where that much has to be made dense.
+    # All at once, or some where that much has to be made dense.
     step = _core.TILE if table.is_sparse else table.n_features
+    step = _block(table) if table.is_by_column else step
     for first in range(0, table.n_features, step):
         stop = min(first + step, table.n_features)
         offsets = fitted.offsets[first : stop + 1]

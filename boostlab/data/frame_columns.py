@@ -127,6 +127,8 @@ class NumericSeries:
     """A column of numbers or booleans; nulls are missing."""
 
     is_numeric = True
+    is_quick = True
+    """Whether numbers are better read again than kept."""
     order = None
 
     def __init__(self, label: str, series: nw.Series[Any]) -> None:

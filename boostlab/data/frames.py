@@ -13,9 +13,11 @@ from sklearn.exceptions import NotFittedError
 from boostlab.data.category_parts import categories_from, categories_to, require
 from boostlab.data.chunk_columns import ChunkColumn
 from boostlab.data.columns import Column, Input, Numbers, read
+from boostlab.data.frame_values import frame_values, narrowed
 from boostlab.data.hashing import hash_rows
 from boostlab.data.levels import MAX_CATEGORIES, Categories
 from boostlab.data.sparse import Values, dense_columns
+from boostlab.data.taken import LARGE
 from boostlab.data.target_codes import Recoding, target_statistics
 from boostlab.registry import register
 
@@ -178,14 +180,24 @@ class TableEncoder:
         return self
 
     def fit_transform(
-        self, X: Any, weight: ArrayLike | None = None, *, accept_sparse: bool = False
+        self,
+        X: Any,
+        weight: ArrayLike | None = None,
+        *,
+        accept_sparse: bool = False,
+        by_column: bool = False,
     ) -> Values:
-        """Fit and return the encoded table, reading X once; see :meth:`fit`."""
+        """Fit and return the encoded table, reading X once.
+
+        See :meth:`fit` and :meth:`transform`.
+        """
         given = read(X, accept_sparse)
         self._learn(given, weight)
-        return self._encode(given)
+        return self._encode(given, by_column)
 
-    def transform(self, X: Any, *, accept_sparse: bool = False) -> Values:
+    def transform(
+        self, X: Any, *, accept_sparse: bool = False, by_column: bool = False
+    ) -> Values:
         """Return the table as numbers.
 
         Parameters
@@ -194,10 +206,13 @@ class TableEncoder:
             With the features of fit, in the same order.
         accept_sparse : bool, default=False
             Whether X may be a sparse matrix, and the encoded table too.
+        by_column : bool, default=False
+            Whether a large frame of several types may be returned as columns, to be
+            read from X when they are needed; X must not be changed before.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_), or a CSR or CSC matrix
+        ndarray of shape (n_samples, n_features_in_), CSR or CSC matrix, or FrameValues
             float32 if X holds float32 columns and none that need more, else float64;
             it may share memory with X.
 
@@ -406,7 +421,7 @@ class TableEncoder:
         found = Categories.count(column.dictionary(), weight, column.label)
         return found.by_value() if self.order == "value" else found
 
-    def _encode(self, given: Input) -> Values:
+    def _encode(self, given: Input, by_column: bool = False) -> Values:
         if given.numeric is not None and not any(self._categories):
             return given.numeric
         if not given.columns:
@@ -416,23 +431,32 @@ class TableEncoder:
             )
         dtype = np.result_type(*{column.dtype for column in given.columns})
         dtype = np.float32 if dtype in (np.float16, np.float32) else np.float64
+        by_column = by_column and given.shape[0] * given.shape[1] >= LARGE
+        pairs = zip(given.columns, self._categories, strict=True)
+        if by_column:
+            columns = [
+                column.numbers
+                if known is None and getattr(column, "is_quick", False)
+                else narrowed(self._numbers(column, known))
+                for column, known in pairs
+            ]
+            return frame_values(columns, dtype, given.shape[0])
         out = np.empty(given.shape, dtype=dtype, order="F")
-        for j, (column, known) in enumerate(
-            zip(given.columns, self._categories, strict=True)
-        ):
-            if known is not None:
-                out[:, j] = known.encode(
-                    column.dictionary(), column.label, self.handle_unknown
-                )
-                continue
-            numbers = column.numbers()
-            if numbers is None:
-                raise ValueError(
-                    f"Column {column.label} was numeric in fit and now holds strings; "
-                    "convert it to numbers, with missing values where there is none."
-                )
-            out[:, j] = numbers
+        for j, (column, known) in enumerate(pairs):
+            out[:, j] = self._numbers(column, known)
         return out
+
+    def _numbers(self, column: Column, known: Categories | None) -> Numbers:
+        """Return one column as numbers, of what fit took it for."""
+        if known is not None:
+            return known.encode(column.dictionary(), column.label, self.handle_unknown)
+        numbers = column.numbers()
+        if numbers is None:
+            raise ValueError(
+                f"Column {column.label} was numeric in fit and now holds strings; "
+                "convert it to numbers, with missing values where there is none."
+            )
+        return numbers
 
     def _check_names(self, names: NDArray[np.object_] | None) -> None:
         """Compare feature names with those of fit, in scikit-learn's words."""

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from boostlab.data.frame_values import FrameValues
 from boostlab.data.spill import SpilledValues
 from boostlab.data.taken import TakenRows
 
 Values = Any
-"""A matrix of floats: an ndarray, some rows of one, CSR or CSC of scipy, or on disk."""
+"""A matrix of floats: an ndarray or some rows of one, CSR or CSC of scipy, columns of a
+frame, or on disk."""
 
 
 def read_sparse(X: Any, owner_takes_it: bool) -> Values:
@@ -47,7 +49,7 @@ def read_sparse(X: Any, owner_takes_it: bool) -> Values:
 
 def dense_features(values: Values, first: int, stop: int) -> NDArray[Any]:
     """Return some features of a matrix, shape (n, stop - first)."""
-    if isinstance(values, SpilledValues | TakenRows):
+    if isinstance(values, SpilledValues | TakenRows | FrameValues):
         return values.features(first, stop)
     if not sparse.issparse(values):
         return values[:, first:stop]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from boostlab.data.frame_values import FrameValues
 from boostlab.data.sparse import Values, by_feature, dense_columns, dense_features
 from boostlab.data.spill import SpilledValues
 from boostlab.data.taken import TakenRows, taken
@@ -17,6 +18,7 @@ from boostlab.protocols import View
 BLOCK_VALUES = 1 << 20
 """Values of a sparse table that are made dense at once where rows are read."""
 
+_DENSE = np.ndarray | SpilledValues | TakenRows | FrameValues
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -33,9 +35,10 @@ class Table:
     ----------
     numeric : ndarray, or sparse array or matrix, of shape (n_samples, n_features)
         float32 or float64, in any memory order; a sparse one in CSR or CSC form, whose
-        implicit values are zeros; or :class:`~boostlab.data.spill.SpilledValues`, or
-        :class:`~boostlab.data.taken.TakenRows`. It is not copied, and must not be
-        changed while the table is in use.
+        implicit values are zeros; or :class:`~boostlab.data.spill.SpilledValues`,
+        :class:`~boostlab.data.taken.TakenRows`, or
+        :class:`~boostlab.data.frame_values.FrameValues`. It is not copied, and must not
+        be changed while the table is in use.
     feature_names : sequence of str, optional
         One name a feature; by default ``x0, x1, ...``.
     weight : array-like of shape (n_samples,), optional
@@ -125,7 +128,7 @@ class Table:
                 "The table is on disk, and what asks for its values needs them in "
                 "memory; use boostlab.learners.Tree alone, or fit on fewer rows."
             )
-        if isinstance(self._values, TakenRows):  # from now on these rows are copied
+        if not isinstance(self._values, np.ndarray):  # from now on there is a copy
             self._values = np.asarray(self._values)
         return self._values
 
@@ -138,6 +141,11 @@ class Table:
     def is_on_disk(self) -> bool:
         """Whether the values are in a file."""
         return isinstance(self._values, SpilledValues)
+
+    @property
+    def is_by_column(self) -> bool:
+        """Whether the values are columns of a frame."""
+        return isinstance(self._values, FrameValues)
 
     @property
     def is_whole(self) -> bool:
@@ -177,7 +185,7 @@ class Table:
             yield from self._values.blocks()
             return
         if not self.is_sparse:
-            yield slice(0, self.n_samples), self._values
+            yield slice(0, self.n_samples), self.numeric
             return
         by_row = self._values.tocsr()
         size = max(1, BLOCK_VALUES // self.n_features)
@@ -264,7 +272,7 @@ def _row_numbers(rows: ArrayLike, n_samples: int) -> NDArray[np.intp]:
 
 
 def _checked_numeric(numeric: Any) -> Values:
-    is_matrix = isinstance(numeric, np.ndarray | SpilledValues | TakenRows) or (
+    is_matrix = isinstance(numeric, _DENSE) or (
         sparse.issparse(numeric) and numeric.format in ("csr", "csc")
     )
     if not is_matrix or numeric.dtype not in FLOATS:

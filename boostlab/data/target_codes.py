@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.data.frame_values import FrameValues
 from boostlab.data.levels import RARE, SMOOTHING, Array, direction_of_means
 from boostlab.data.spill import SpilledValues
 
@@ -50,14 +51,14 @@ class Recoding:
 
         Parameters
         ----------
-        numeric : ndarray of shape (n, n_features), or SpilledValues
+        numeric : ndarray of shape (n, n_features), SpilledValues or FrameValues
             The rows.
         training : bool, default=False
             Whether they are the rows that the target statistics were learnt from.
         """
         if not self.new_codes:
             return numeric
-        if isinstance(numeric, SpilledValues):
+        if isinstance(numeric, SpilledValues | FrameValues):
             return numeric.recoded(self.new_codes, self.training if training else {})
         numeric = np.array(numeric, order="F")
         for j, new_code in self.new_codes.items():

@@ -347,9 +347,11 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         group = self._check_group(given.group, len(y), "group" + suffix)
         sparse = self._takes_sparse()
         if encoder.is_fitted:
-            numeric = encoder.transform(X, accept_sparse=sparse)
+            numeric = encoder.transform(X, accept_sparse=sparse, by_column=True)
         else:
-            numeric = encoder.fit_transform(X, weight, accept_sparse=sparse)
+            numeric = encoder.fit_transform(
+                X, weight, accept_sparse=sparse, by_column=True
+            )
         counts = weight > 0
         if not counts.all():
             numeric, y, weight = numeric[counts], y[counts], weight[counts]

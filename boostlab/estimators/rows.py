@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.data.chunks import Chunks
+from boostlab.data.frame_values import FrameValues
 from boostlab.data.hashing import hash_rows, mix
 from boostlab.data.sparse import Values, dense_columns
 from boostlab.data.taken import TakenRows, take_rows
@@ -82,8 +83,8 @@ class Rows:
 
     @property
     def features(self) -> Values:
-        """The features as scorers take them, where rows that were taken are copied."""
-        lazy = isinstance(self.numeric, TakenRows)
+        """The features as scorers take them, copied where they are not one matrix."""
+        lazy = isinstance(self.numeric, TakenRows | FrameValues)
         return np.asarray(self.numeric) if lazy else self.numeric
 
     def take(self, index: NDArray[Any]) -> Rows:
