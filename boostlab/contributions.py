@@ -65,9 +65,15 @@ class Cells:
     cell_values: tuple[Array, ...]
 
     def values(self) -> Array:
-        """Return the contribution as an array (n, K)."""
-        columns = [v[i] for i, v in zip(self.ids, self.cell_values, strict=True)]
-        return np.hstack(columns)
+        """Return the contribution as an array (n, K), Fortran order."""
+        n_outputs = sum(table.shape[1] for table in self.cell_values)
+        values = np.empty((self.ids.shape[1], n_outputs), order="F")
+        output = 0
+        for ids, table in zip(self.ids, self.cell_values, strict=True):
+            for column in table.T:
+                np.take(column, ids, out=values[:, output])
+                output += 1
+        return values
 
     def add_to(self, raw_prediction: Array, size: Any) -> None:
         """Add the scaled cell values; a :class:`CellValues` replaces them."""

@@ -123,6 +123,7 @@ class Predictive:
         Returns
         -------
         ndarray of shape (n,), or (n, q) for several probabilities
+            Of vectors, for each component by itself: (n, p), or (n, q, p).
         """
         levels = np.asarray(p, dtype=np.float64)
         if levels.ndim > 1 or not np.all((levels >= 0) & (levels <= 1)):
@@ -132,7 +133,7 @@ class Predictive:
         if levels.ndim == 0:
             return self._quantile(levels)
         columns = [self._quantile(level) for level in levels]
-        return np.column_stack(columns) if columns else np.empty((len(self), 0))
+        return np.stack(columns, axis=1) if columns else np.empty((len(self), 0))
 
     def ppf(self, p: ArrayLike) -> Array:
         """Return :meth:`quantile`, under SciPy's name."""

@@ -38,7 +38,8 @@ class NGBoostRegressor(NaturalBoosting, Regression):
 
     Targets that are known only to lie in an interval are given as two columns, the
     lower and the upper end: equal for an observed value, ``(t, inf)`` for more than t,
-    ``(-inf, t)`` for at most t.
+    ``(-inf, t)`` for at most t. Under a multivariate distribution the columns are the
+    components of vectors.
 
     Parameters
     ----------
@@ -231,6 +232,11 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         """Return `y` as floats: numbers, vectors, or the ends of intervals."""
         values = np.asarray(y)
         family = get_distribution(self.distribution)
+        if family.multivariate and (values.ndim != 2 or values.shape[1] < 2):
+            raise ValueError(
+                f"The distribution {family.name!r} is for vectors, but {name} has "
+                f"shape {values.shape}; give two or more columns, or another family."
+            )
         if values.ndim != 2 or values.shape[1] != 2 or family.multivariate:
             return super()._check_targets(y, name)
         try:
@@ -279,7 +285,7 @@ class NGBoostRegressor(NaturalBoosting, Regression):
 
         Returns
         -------
-        ndarray of shape (n_samples, q)
+        ndarray of shape (n_samples, q), or (n_samples, q, p) for vectors
         """
         return self.predict_dist(X).quantile(np.atleast_1d(quantiles))
 

@@ -57,6 +57,7 @@ class DistributionObjective(PointwiseObjective):
 
     # The metric is the expected curvature, and not the curvature itself.
     smooth: ClassVar[bool] = False
+    _reached: tuple[Array, Any] | None = None
 
     def __init__(
         self,
@@ -69,6 +70,11 @@ class DistributionObjective(PointwiseObjective):
         self.score = score
         self.limits = limits
         self.calibration = calibration
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_reached", None)
+        return state
 
     def validate(self) -> None:
         """Raise TypeError or ValueError, also where the family has no such score."""
@@ -167,8 +173,9 @@ class DistributionObjective(PointwiseObjective):
         score = get_score(self.score)
         natural = score.natural_gradient(family, state.y, state.raw_prediction)
         if self.limits:
-            longest = family.longest_step(state.baseline)
-            np.clip(natural, -longest, longest, out=natural)
+            _, _, _, longest = self._reach(state.baseline)
+            for column, most in zip(natural.T, longest, strict=True):
+                np.clip(column, -most, most, out=column)
         if not (state.weight == 1.0).all():
             natural *= state.weight[:, None]
         return natural
@@ -192,13 +199,25 @@ class DistributionObjective(PointwiseObjective):
         """Return raw parameters within the limits; `raw` itself if all of them are."""
         if not self.limits:
             return raw
-        low, high = self.family.limits(baseline)
-        bounded = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
-        if all(low[k] <= raw[:, k].min(initial=np.inf) for k in bounded) and all(
-            raw[:, k].max(initial=-np.inf) <= high[k] for k in bounded
+        low, high, bounded, _ = self._reach(baseline)
+        if all(
+            low[k] <= raw[:, k].min(initial=np.inf)
+            and raw[:, k].max(initial=-np.inf) <= high[k]
+            for k in bounded
         ):
             return raw
         return np.asfortranarray(np.clip(raw, low, high))
+
+    def _reach(self, baseline: Array) -> tuple[Array, Array, list[int], Array]:
+        """Return least, greatest, which of them are finite, and longest steps."""
+        # Asked several times a round, and always of the same baseline.
+        if self._reached is None or self._reached[0] is not baseline:
+            family = self.family
+            low, high = family.limits(baseline)
+            bounded = np.flatnonzero(np.isfinite(low) & np.isfinite(high)).tolist()
+            reach = low, high, bounded, family.longest_step(baseline)
+            self._reached = baseline, reach
+        return self._reached[1]
 
     def predictive(self, raw: Array, baseline: Array) -> Predictive:
         """Return the predicted distributions of raw predictions, shape (n, K)."""

@@ -156,11 +156,19 @@ def _sampled(state: State, values: Array) -> tuple[State, Array]:
         state,
         y=state.y[rows],
         weight=state.weight[rows],
-        raw_prediction=np.asfortranarray(state.raw_prediction[rows]),
+        raw_prediction=_rows_of(state.raw_prediction, rows),
         validation=None,
         rows=None,
     )
-    return part, values[rows]
+    return part, _rows_of(values, rows)
+
+
+def _rows_of(values: Array, rows: NDArray[np.intp]) -> Array:
+    """Return some rows of an array (n, K), column by column, as columns lie."""
+    out = np.empty((len(rows), values.shape[1]), order="F")
+    for k in range(values.shape[1]):
+        np.take(values[:, k], rows, out=out[:, k])
+    return out
 
 
 def _vertex(sizes: tuple[Any, ...], losses: tuple[Any, ...]) -> float:

@@ -341,3 +341,37 @@ def test_importances_of_each_parameter():
     assert shared.feature_importances_.sum() == pytest.approx(1)
     with pytest.raises(AttributeError, match="a tree for each parameter"):
         shared.parameter_importances_  # noqa: B018
+
+
+# Vectors as targets.
+
+VECTORS = np.column_stack([Y, X[:, 2] + 0.8 * (Y - 2 * X[:, 0]) / SCALE])
+
+
+def test_vectors(tmp_path):
+    model = fitted(y=VECTORS, distribution="multivariate_normal")
+    predicted = model.predict_dist(X)
+    assert model.predict(X).shape == predicted.std().shape == VECTORS.shape
+    assert model.score(X, VECTORS) == pytest.approx(predicted.logpdf(VECTORS).mean())
+    alone = sum(fitted(y=y).score(X, y) for y in VECTORS.T)
+    assert model.score(X, VECTORS) > alone  # the targets depend on each other
+    assert predicted.sample(3, random_state=0).shape == (3, N, 2)
+    model.save(tmp_path / "model.boostlab")
+    again = boostlab.load(tmp_path / "model.boostlab")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_quantiles_of_vectors_are_those_of_components():
+    model = fitted(y=VECTORS, distribution="multivariate_normal", n_estimators=5)
+    quantiles = model.predict_quantiles(X, [0.1, 0.5, 0.9])
+    assert quantiles.shape == (N, 3, 2)
+    np.testing.assert_allclose(quantiles[:, 1], model.predict(X))
+    low, high = model.predict_dist(X).interval(0.8)
+    np.testing.assert_allclose(np.stack([low, high], 1), quantiles[:, [0, 2]])
+    with pytest.raises(ValueError, match="one number for each row"):
+        model.calibrate(X, VECTORS)
+
+
+def test_numbers_are_no_vectors():
+    with pytest.raises(ValueError, match="vectors"):
+        fitted(distribution="multivariate_normal")
