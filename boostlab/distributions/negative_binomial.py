@@ -11,7 +11,8 @@ from scipy.special import betainc, betaincc, betaln, digamma
 from boostlab.distributions.counts import Counts, counted
 from boostlab.distributions.moments import weighted_moments
 from boostlab.distributions.negative_binomial_integrals import (
-    gap_and_slopes,
+    gap_slopes,
+    mean_gap,
     rank_metric,
     size_information,
 )
@@ -58,8 +59,7 @@ class NegativeBinomial(Counts):
         """Return ``log P(Y = y)``, shape (n,)."""
         mu, n = _parts(raw)
         inside, at = counted(y)
-        log_q = -np.log1p(n / mu)
-        log = at * log_q - n * np.log1p(mu / n) - betaln(n, at + 1.0) - np.log(n + at)
+        log = _log_probability(at, mu, n)
         return np.where(inside, log, -np.inf)
 
     def ratio(self, count: Array, raw: Array) -> Array:
@@ -103,13 +103,13 @@ class NegativeBinomial(Counts):
     def crps(self, y: Array, raw: Array) -> Array:
         """Return the CRPS, shape (n,)."""
         mu, n = _parts(raw)
-        return y - 2.0 * _mean_of_least(y, mu, n) + mu - gap_and_slopes(mu, n)[0] / 2.0
+        return y - 2.0 * _mean_of_least(y, mu, n) + mu - mean_gap(mu, n) / 2.0
 
     def crps_gradient(self, y: Array, raw: Array) -> Array:
         """Return the derivatives of the CRPS, shape (n, 2)."""
         mu, n = _parts(raw)
-        _, by_mu, by_n = gap_and_slopes(mu, n)
-        least_by_mu = mu * _cdf_of_biased(y - 1.0, mu, n)
+        by_mu, by_n = gap_slopes(mu, n)
+        least_by_mu = mu * _biased_below(y + 1.0, mu, n, _cdf(y, mu, n))
         up, down = (_mean_of_least(y, mu, n * np.exp(h)) for h in (STEP, -STEP))
         least_by_n = (up - down) / (2.0 * STEP)
         return np.stack(
@@ -185,18 +185,33 @@ def _incomplete(
     inside = count > 0
     count = np.where(inside, np.minimum(count, 1e300), 1.0)
     p, q = 1.0 / (1.0 + mu / n), 1.0 / (1.0 + n / mu)
-    value = np.where(q < 0.5, of_q(count, n, q), of_p(n, count, p))
+    rare = q < 0.5
+    value = np.empty(len(count))
+    value[rare] = of_q(count[rare], n[rare], q[rare])
+    value[~rare] = of_p(n[~rare], count[~rare], p[~rare])
     return np.where(inside, value, below)
 
 
-def _cdf_of_biased(y: Array, mu: Array, n: Array) -> Array:
-    """Return the cdf of ``NB(n + 1, p)``, whose law is ``x p(x)/mu`` moved by one."""
-    return _cdf(y, mu * (1.0 + 1.0 / n), n + 1.0)
+def _biased_below(y: Array, mu: Array, n: Array, below: Array) -> Array:
+    """Return ``P(X < y - 1)`` for X of size n + 1, whose law is ``x p(x)/mu`` moved.
+
+    `below` is ``P(Y < y)``; the two differ by ``p(y - 1)(1 + (y - 1)/n)``.
+    """
+    at = np.maximum(y - 1.0, 0.0)
+    last = np.exp(_log_probability(at, mu, n))
+    return np.where(y > 0, below - last * (1.0 + at / n), 0.0)
 
 
 def _mean_of_least(y: Array, mu: Array, n: Array) -> Array:
     """Return ``E min(Y, y)`` for counts y."""
-    return mu * _cdf_of_biased(y - 2.0, mu, n) + y * _sf(y - 1.0, mu, n)
+    beyond = _sf(y - 1.0, mu, n)
+    return mu * _biased_below(y, mu, n, 1.0 - beyond) + y * beyond
+
+
+def _log_probability(count: Array, mu: Array, n: Array) -> Array:
+    """Return ``log p(count)``."""
+    log = -count * np.log1p(n / mu) - n * np.log1p(mu / n)
+    return log - betaln(n, count + 1.0) - np.log(n + count)
 
 
 def _size_slope(y: Array, mu: Array, n: Array) -> Array:
