@@ -4,6 +4,13 @@ matplotlib is imported when something is drawn, and shap by :func:`explanation`.
 plot returns its axes and leaves all global settings alone.
 """
 
+from boostlab.inspection.calibration import (
+    coverage,
+    pit,
+    plot_bands,
+    plot_coverage,
+    plot_pit,
+)
 from boostlab.inspection.curves import plot_learning_curve
 from boostlab.inspection.dependence import plot_dependence
 from boostlab.inspection.importance import (
@@ -20,12 +27,17 @@ from boostlab.inspection.tree_rules import tree_text
 
 __all__ = [
     "Importances",
+    "coverage",
     "explanation",
     "feature_importances",
     "importances",
+    "pit",
+    "plot_bands",
+    "plot_coverage",
     "plot_dependence",
     "plot_importances",
     "plot_learning_curve",
+    "plot_pit",
     "plot_tree",
     "summary",
     "tree_svg",
