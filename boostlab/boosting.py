@@ -10,7 +10,7 @@ a method that seems to need an ``if`` here needs a new piece instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from boostlab.protocols import (
     Update,
     WeakLearner,
 )
+from boostlab.reduce import check_takes_parts
 from boostlab.state import Ensemble, Problem, Round, Run
 
 
@@ -125,6 +126,7 @@ class Boosting:
         self.corrector(self.objective, state, ensemble)
 
     def _check_match(self) -> None:
+        check_takes_parts(*(getattr(self, piece.name) for piece in fields(self)))
         produced, accepted = self.direction.produces, self.learner.accepts
         if produced not in accepted:
             raise TypeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,7 +17,14 @@ class Piece(BaseEstimator):
     The constructor only stores its arguments, as in scikit-learn, so pieces nest in
     ``get_params``, searches and ``clone``. Checks belong in :meth:`validate`, which
     the estimator calls at the beginning of ``fit``.
+
+    Attributes
+    ----------
+    takes_parts : bool
+        Whether it works where rows are spread over parts; see :mod:`boostlab.reduce`.
     """
+
+    takes_parts: ClassVar[bool] = False
 
     def validate(self) -> None:
         """Check the parameters; raise ValueError or TypeError with one sentence."""

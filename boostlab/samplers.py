@@ -34,6 +34,8 @@ class RowsAndColumns(Piece):
         Share of the columns, in (0, 1]; at least one column is drawn.
     """
 
+    takes_parts = True
+
     def __init__(self, subsample: float = 1.0, max_features: float = 1.0):
         self.subsample = subsample
         self.max_features = max_features
@@ -47,7 +49,7 @@ class RowsAndColumns(Piece):
         self, state: State
     ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
         """Return rows and columns, each ascending, or None where all are used."""
-        rows = _drawn(self.subsample, state.table.n_samples, state.rng)
+        rows = _drawn_rows(self.subsample, state)
         features = _drawn(self.max_features, state.table.n_features, state.rng)
         return rows, features
 
@@ -67,6 +69,8 @@ class GroupsAndColumns(RowsAndColumns):
     max_features : float, default=1.0
         Share of the columns, in (0, 1]; at least one column is drawn.
     """
+
+    takes_parts = False
 
     def __call__(
         self, state: State
@@ -100,6 +104,8 @@ class HashedRows(RowsAndColumns):
         Share of the columns, in (0, 1]; at least one column is drawn.
     """
 
+    takes_parts = False
+
     def __call__(
         self, state: State
     ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
@@ -114,6 +120,16 @@ class HashedRows(RowsAndColumns):
         chance = uniform(state.carried[HASHES], seed)
         rows = np.flatnonzero(chance < self.subsample)
         return (rows if len(rows) else None), features
+
+
+def _drawn_rows(share: float, state: State) -> NDArray[np.intp] | None:
+    """Draw a share of the rows of all parts; return those that are here."""
+    among, n_rows = state.table.whole, state.table.n_samples
+    rows = _drawn(share, among.n_rows, state.rng)
+    if rows is None or n_rows == among.n_rows:
+        return rows
+    first, end = np.searchsorted(rows, [among.first_row, among.first_row + n_rows])
+    return rows[first:end] - among.first_row
 
 
 def _drawn(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.reduce import Whole, whole
+
 if TYPE_CHECKING:
     from boostlab.boosting import Boosting
     from boostlab.data.table import Table
@@ -117,11 +119,23 @@ class State:
             yield part
             part = part.validation
 
+    def among_all(self) -> Whole:
+        """Return what the rows are among those of all parts."""
+        return _among_all(self)
+
     def at_trial(self, contribution: Contribution, size: Any) -> State:
         """Return a copy whose raw prediction has made a trial step."""
         trial = self.raw_prediction.copy(order="F")
         contribution.add_to(trial, size)
         return replace(self, raw_prediction=trial, validation=None)
+
+
+def _among_all(rows: State | Target) -> Whole:
+    """Return what the table knows, unless these are weights of their own."""
+    table, weight = rows.table, rows.weight
+    if weight is getattr(table, "weight", None):
+        return table.whole
+    return whole(len(weight), weight)
 
 
 def constant(n_samples: int, baseline: Array) -> Array:
@@ -172,6 +186,10 @@ class Target:
     def n_outputs(self) -> int:
         """Number of outputs K; 1 for labels."""
         return 1 if self.gradient is None else self.gradient.shape[1]
+
+    def among_all(self) -> Whole:
+        """Return what the rows are among those of all parts."""
+        return _among_all(self)
 
     def newton(self) -> tuple[Array, Array]:
         """Return the sampled rows' Newton step ``-g/h`` and its weights ``h``.

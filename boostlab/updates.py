@@ -18,6 +18,7 @@ class AddToPrediction(Piece):
     """Add the sized contribution to the raw prediction."""
 
     additive = True
+    takes_parts = True
 
     def __call__(self, state: State, contribution: Contribution, size: Any) -> None:
         """Change ``state.raw_prediction`` in place."""

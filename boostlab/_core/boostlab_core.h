@@ -170,10 +170,24 @@ void bl_derivatives(bl_loss loss, const double *y, const double *raw,
                     const double *weight, int64_t n, int64_t n_outputs, double param,
                     double *gradient, double *hessian, int n_threads);
 
-/* The weighted sum of the losses, in fixed blocks of BL_SUM_BLOCK rows and order. */
-double bl_loss_sum(bl_loss loss, const double *y, const double *raw,
+/* The weighted loss of each row. */
+void bl_loss_terms(bl_loss loss, const double *y, const double *raw,
                    const double *weight, int64_t n, int64_t n_outputs, double param,
-                   int n_threads);
+                   double *terms, int n_threads);
+
+/* ---- sums without order -------------------------------------------------------- */
+
+/* The greatest |value|, 0 without values, NaN if one of them is that. */
+double bl_greatest(const double *values, int64_t n, int n_threads);
+
+/* Sums of values times `scale`, a power of two that leaves them within 35 bits: sum[0]
+ * of their nearest integers, and sum[1] of what remains, times 2^35. Both are exact for
+ * up to 2^28 values, so that sums of parts of the rows can be added. `sum` is added to;
+ * with groups, value i to the pair at sums + 2 * groups[i]. */
+void bl_exact_total(const double *values, int64_t n, double scale, int64_t *sum,
+                    int n_threads);
+void bl_exact_sums(const double *values, const int64_t *groups, int64_t n, double scale,
+                   int64_t *sums);
 
 /* ---- ranking ------------------------------------------------------------------ */
 
@@ -259,7 +273,7 @@ typedef enum { BL_REDUCE_SUM, BL_REDUCE_MAX } bl_reduction;
  * their sums (modulo 2^64) or by the greatest over all parts, and returns 0 on failure.
  * Exchanged are the greatest derivatives, the number of rows, the root's total, the
  * histograms and the sums of the leaves; all are integers, so that the tree is, bit for
- * bit, the one of all rows on one machine. A part must have a row (of the sample). */
+ * bit, the one of all rows on one machine. A part must have a row, but none of it need be in the sample. */
 typedef struct {
     int (*reduce)(void *context, int64_t *numbers, int64_t n, bl_reduction reduction);
     void *context;

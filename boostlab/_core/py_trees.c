@@ -199,8 +199,10 @@ static int grow_target(buffers *held, const grow_arguments *a, const bl_bins *bi
                   (void **)&target->weight)
         || !optional(held, a->rows, "rows", I32, -1, READ, (void **)&target->rows))
         return 0;
-    if (target->rows
-        && !check_rows(target->rows, target->n_sampled = length_of(held), bins->n_rows))
+    target->n_sampled = target->rows ? length_of(held) : 0;
+    int may_be_empty = a->reduce && a->reduce != Py_None;    /* other parts have rows */
+    if (target->rows && !(target->n_sampled == 0 && may_be_empty)
+        && !check_rows(target->rows, target->n_sampled, bins->n_rows))
         return 0;
     return optional(held, a->features, "features", U8, bins->n_features, READ,
                     (void **)&target->features);

@@ -15,5 +15,7 @@ __all__ = ["NoCorrection", "RescaleDropped"]
 class NoCorrection(Piece):
     """Leave every round as it is."""
 
+    takes_parts = True
+
     def __call__(self, objective: Objective, state: State, ensemble: Ensemble) -> None:
         """Do nothing."""

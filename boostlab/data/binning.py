@@ -22,9 +22,10 @@ from boostlab.data.borders import (
 )
 from boostlab.data.bundles import Tiles, make_tiles
 from boostlab.data.mapped import Allocate, in_files, in_memory
-from boostlab.data.sketch import gathered, in_threads, least_rows
+from boostlab.data.sketch import in_threads, least_rows, taken, union_of_parts
 from boostlab.data.table import Table
 from boostlab.parallel import n_threads
+from boostlab.reduce import gathered, parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +123,8 @@ class Bins:
         ValueError
             If a categorical feature holds anything but whole numbers from 0 to 254.
         """
-        rows = least_rows(table.seed, table.n_samples, self.subsample)
-        mass = masses(table.weight if rows is None else _taken(table.weight, rows))
+        rows = least_rows(table.seed, table.n_samples, self.subsample, table.whole)
+        mass = masses(_weights_of(table, rows))
 
         def borders_of(first: int) -> list[NDArray[np.float64] | None]:
             return self._borders_of(table, first, rows, mass)
@@ -144,15 +145,19 @@ class Bins:
         block = table.features(first, min(first + _block(table), table.n_features))
         sample = None
         found = []
-        for j, values in enumerate(distinct_values(block), first):
+        for j, values in enumerate(union_of_parts(distinct_values(block)), first):
             categorical = bool(table.categorical[j])
             if are_enough(values, categorical, self.max_bins):
                 name = table.feature_names[j]
                 found.append(exact_borders(values, categorical, name))
             else:
                 if sample is None:
-                    sample = block.T if rows is None else gathered(block, rows)
-                column, ours = sample[j - first], rows is not None
+                    sample = block.T if rows is None else taken(block, rows)
+                    sample = _of_all_parts(sample)
+                column, ours = (
+                    sample[j - first],
+                    rows is not None or parts() is not None,
+                )
                 found.append(sample_borders(column, mass, self.max_bins, ours))
         return found
 
@@ -212,8 +217,21 @@ def _fill(columns: NDArray[np.uint8], fitted: Borders, table: Table) -> None:
         )
 
 
-def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:
-    return None if values is None else values[rows]
+def _weights_of(
+    table: Table, rows: NDArray[np.int64] | None
+) -> NDArray[np.float64] | None:
+    """Return the weights of the sampled rows of all parts; None for ones."""
+    if table.whole.unweighted:
+        return None
+    weight = np.ones(table.n_samples) if table.weight is None else table.weight
+    return gathered(weight if rows is None else weight[rows])
+
+
+def _of_all_parts(sample: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return the sampled values (f, m) of all parts."""
+    if parts() is None:
+        return sample
+    return np.ascontiguousarray(gathered(sample.T.astype(np.float64)).T)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boostlab.data.columns import Column, Input
 from boostlab.data.levels import Categories, Dictionary, Key
+from boostlab.reduce import group_sums
 
 Array = NDArray[np.float64]
 
@@ -37,7 +38,6 @@ class ChunkColumn:
         self._learns = is_categorical is None
         self._was_number_type = False
         self._numbers: dict[Key, int] = {}
-        self._weights = np.zeros(8)
 
     @property
     def n_levels(self) -> int:
@@ -49,7 +49,7 @@ class ChunkColumn:
         """The categories, in the order of their numbers."""
         return tuple(value for _, value in self._numbers)
 
-    def read(self, column: Column, weight: Array) -> Array:
+    def read(self, column: Column) -> Array:
         """Return a part's values, or the numbers of its categories, as floats.
 
         Raises
@@ -59,7 +59,7 @@ class ChunkColumn:
         """
         self.label = column.label
         if self.is_categorical or not column.is_numeric:
-            return self._read_levels(column, weight)
+            return self._read_levels(column)
         return self._read_numbers(column)
 
     def _read_numbers(self, column: Column) -> Array:
@@ -69,7 +69,7 @@ class ChunkColumn:
             self.is_categorical = False
         return numbers
 
-    def _read_levels(self, column: Column, weight: Array) -> Array:
+    def _read_levels(self, column: Column) -> Array:
         dictionary = column.dictionary()
         keys = dictionary.keys(column.label)
         missing = np.array([*(key is None for key in keys), True])
@@ -91,14 +91,7 @@ class ChunkColumn:
             np.nan if key is None else self._numbers.setdefault(key, self.n_levels)
             for key in keys
         ]
-        values = np.array([*numbers, np.nan])[dictionary.codes]
-        if self.n_levels > len(self._weights):
-            self._weights = np.append(
-                self._weights, np.zeros(max(self.n_levels, len(self._weights)))
-            )
-        # One row after another, as a count of all rows adds them.
-        np.add.at(self._weights, values[occurs].astype(np.intp), weight[occurs])
-        return values
+        return np.array([*numbers, np.nan])[dictionary.codes]
 
     def _check_order(self, order: Sequence[Any] | None) -> None:
         """Take the declared order of the first part with values, or compare with it."""
@@ -111,19 +104,28 @@ class ChunkColumn:
                 "chunks before; declare the same in every chunk, or none."
             )
 
-    def categories(self) -> Categories | None:
-        """Return the categories as a fit on all rows finds them; None for numbers."""
+    def categories(
+        self, numbers: Callable[[], Array], weight: Array
+    ) -> Categories | None:
+        """Return the categories as a fit on all rows finds them; None for numbers.
+
+        Parameters
+        ----------
+        numbers : callable
+            Returns the numbers of the categories of all rows, shape (n,).
+        weight : ndarray of shape (n,)
+            Positive weights of the rows.
+        """
         if not self.is_categorical:
             nothing = self.is_categorical is None and not self._was_number_type
             return Categories(()) if nothing else None
         if self._order is not None:
             return Categories.declared(self._order, self.label)
-        total = {
-            level: weight
-            for level, weight in zip(self._numbers, self._weights, strict=False)
-            if weight > 0
-        }
-        return Categories.ranked(total)
+        codes = numbers()
+        occurs = ~np.isnan(codes)
+        sums = group_sums(codes[occurs].astype(np.intp), weight[occurs], self.n_levels)
+        total = dict(zip(self._numbers, sums.tolist(), strict=True))
+        return Categories.ranked({v: weight for v, weight in total.items() if weight})
 
     def codes(self, known: Categories | None, handle_unknown: str) -> Array | None:
         """Return what the numbers mean to an encoder, and last what missing does.
@@ -155,13 +157,13 @@ class ChunkColumns:
         known = [] if categorical is None else categorical
         self.columns = [ChunkColumn(bool(each)) for each in known]
 
-    def read(self, given: Input, weight: Array) -> list[Array]:
+    def read(self, given: Input) -> list[Array]:
         """Return the values, or numbers of categories, of some rows by features."""
         n_features = given.shape[1]
         if self._learns and not self.columns:
             self.columns = [ChunkColumn() for _ in range(n_features)]
         return [
-            own.read(column, weight)
+            own.read(column)
             for own, column in zip(self.columns, given.columns, strict=True)
         ]
 

@@ -19,6 +19,7 @@ from boostlab.data.levels import MAX_CATEGORIES, Categories
 from boostlab.data.sparse import Values, dense_columns
 from boostlab.data.taken import LARGE
 from boostlab.data.target_codes import Recoding, target_statistics
+from boostlab.reduce import agree, any_of
 from boostlab.registry import register
 
 ORDERS = ("frequency", "value")
@@ -284,6 +285,7 @@ class TableEncoder:
             column = numeric[:, j]
             occurs = np.zeros(len(known.values), dtype=bool)
             occurs[column[~np.isnan(column)].astype(np.intp)] = True
+            occurs = any_of(occurs)
             if occurs.sum() <= MAX_CATEGORIES:
                 self._categories[j], recoding.new_codes[j] = known.by_target(
                     column, weight, target, pool_rare
@@ -401,6 +403,8 @@ class TableEncoder:
                     f"The weights have shape {weight.shape}; give one weight for each "
                     f"of the {n_samples} rows."
                 )
+        names = None if given.names is None else given.names.tolist()
+        agree((n_features, names), "the names or the number of the features")
         if given.columns:
             self._categories = [self._categories_of(c, weight) for c in given.columns]
         else:
@@ -414,10 +418,13 @@ class TableEncoder:
     def _categories_of(
         self, column: Column, weight: NDArray[np.float64] | None
     ) -> Categories | None:
+        agree(column.is_numeric, f"whether column {column.label} is numeric")
         if column.is_numeric:
             return None
-        if column.order is not None:
-            return Categories.declared(column.order, column.label)
+        order = column.order
+        agree(order and tuple(order), f"the declared categories of {column.label}")
+        if order is not None:
+            return Categories.declared(order, column.label)
         found = Categories.count(column.dictionary(), weight, column.label)
         return found.by_value() if self.order == "value" else found
 

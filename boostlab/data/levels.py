@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.reduce import count, group_sums, told, total
+
 BOOLEAN, NUMBER, TEXT = range(3)
 SMOOTHING = RARE = 10.0
 """Weight that draws a category's mean to that of all, and that makes it count."""
@@ -155,17 +157,20 @@ class Categories:
 
         Ties are in the order of the values. A category without weight is left out.
         """
-        present = column.codes >= 0
-        frequencies = np.bincount(
-            column.codes[present],
-            weights=None if weight is None else weight[present],
-            minlength=len(column.levels),
-        )
         # Equal levels may occur twice, as 1 and 1.0 in a column of objects.
-        total: dict[Key, float] = {}
-        for level, frequency in zip(column.keys(label), frequencies, strict=True):
-            if level is not None and frequency > 0:
-                total[level] = total.get(level, 0) + frequency
+        keys = column.keys(label)
+        ours = list(dict.fromkeys(level for level in keys if level is not None))
+        levels = _of_all_parts(ours)
+        number = {level: i for i, level in enumerate(levels)}
+        numbers = np.array([number.get(level, -1) for level in keys] + [-1])
+        codes = numbers[column.codes]
+        present = codes >= 0
+        frequencies = group_sums(
+            codes[present],
+            np.ones(present.sum()) if weight is None else weight[present],
+            len(levels),
+        ).tolist()
+        total = {v: f for v, f in zip(levels, frequencies, strict=True) if f > 0}
         return cls.ranked(total)
 
     @classmethod
@@ -222,20 +227,20 @@ class Categories:
         new_code = np.full(len(self.values) + 1, np.nan)
         present = ~np.isnan(column)
         codes, weight = column[present].astype(np.intp), weight[present]
-        if not len(codes):
+        if not count(len(codes)):
             return Categories(()), new_code
-        target = target[present]
-        centered = weight[:, None] * (target - weight @ target / weight.sum())
+        target, total_weight = target[present], total(weight)
+        centered = weight[:, None] * (target - weighted_means(target, weight))
         sums = np.column_stack(
             [
-                np.bincount(codes, values, minlength=len(self.values))
+                group_sums(codes, values, len(self.values))
                 for values in (weight, *centered.T)
             ]
         )
         occurs = np.flatnonzero(sums[:, 0] > 0)
         group = occurs.copy()
         if pool_rare:
-            rare = sums[occurs, 0] < min(RARE, weight.sum() / 50)
+            rare = sums[occurs, 0] < min(RARE, total_weight / 50)
             group[rare] = occurs[np.argmax(rare)]
         members, group = np.unique(group, return_inverse=True)
         pooled = np.zeros((len(members), sums.shape[1]))
@@ -301,6 +306,17 @@ class Categories:
                 f"Column {label} holds {_names(given)}, but its categories in fit were "
                 f"{_names(fitted)}; convert it to what it was in fit."
             )
+
+
+def weighted_means(target: Array, weight: Array) -> Array:
+    """Return the mean of each column of (n, T) over all rows, shape (T,)."""
+    sums = [total(weight * column) for column in target.T]
+    return np.array(sums) / total(weight)
+
+
+def _of_all_parts(levels: list[Key]) -> list[Key]:
+    """Return the levels that any part has."""
+    return list(dict.fromkeys((kind, v) for part in told(levels) for kind, v in part))
 
 
 def _names(kinds: set[int]) -> str:

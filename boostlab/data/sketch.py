@@ -26,6 +26,7 @@ from boostlab.data.borders import (
 from boostlab.data.scratch import scratch
 from boostlab.data.table import Table, checked_weight
 from boostlab.parallel import n_threads
+from boostlab.reduce import Whole, count, gathered, parts, summed
 
 Keys = NDArray[np.uint64]
 
@@ -204,7 +205,7 @@ class BorderSketch:
         if any(values is not None for values in known):
             known = list(map(_union, known, distinct_values(block)))
         # Half the memory where floats are narrow; wide ones are the same numbers.
-        return known, gathered(block, rows).astype(block.dtype, copy=False)
+        return known, taken(block, rows).astype(block.dtype, copy=False)
 
     def _shrink(self, most: int) -> None:
         """Keep only the rows of the least keys, if there are more than `most`."""
@@ -268,20 +269,31 @@ class _Sample:
 
 
 def least_rows(
-    seed: int | Sequence[int], n_samples: int, subsample: int
+    seed: int | Sequence[int], n_samples: int, subsample: int, of: Whole | None = None
 ) -> NDArray[np.int64] | None:
-    """Return the rows 0 .. n_samples - 1 of the least keys, ascending; None for all."""
-    if n_samples <= subsample:
+    """Return the rows of the least keys, ascending; None for all.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        Makes the keys.
+    n_samples, subsample : int
+        Number of rows, and of those wanted.
+    of : Whole, optional
+        What the rows are among those of all parts, which together have `subsample`.
+    """
+    n_rows, first_row = (of.n_rows, of.first_row) if of else (n_samples, 0)
+    if n_rows <= subsample:
         return None
-    keys = _keys(_entropy(seed), 0, n_samples)
+    keys = _keys(_entropy(seed), first_row, n_samples)
     # Random keys below this are a few more than are wanted, and quicker to search.
-    few = keys[keys <= _likely_bound(subsample, n_samples)]
-    few = few if len(few) >= subsample else keys
-    bound = np.partition(few, subsample - 1)[subsample - 1]
-    return np.flatnonzero(keys <= bound).astype(np.int64, copy=False)
+    few = keys[keys <= _likely_bound(subsample, n_rows)]
+    few = few if count(len(few)) >= subsample else keys
+    rows = np.flatnonzero(keys <= _bound(few, subsample))
+    return rows.astype(np.int64, copy=False)
 
 
-def gathered(
+def taken(
     block: NDArray[np.floating[Any]], rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return some rows of a few features, one row of the result a feature."""
@@ -297,7 +309,8 @@ def in_threads(
 
     Sorting, and the scan for distinct values, release the interpreter's lock.
     """
-    n_workers = min(n_threads(), len(items))
+    # With parts, they all ask each other in the same order.
+    n_workers = min(n_threads(), len(items)) if parts() is None else 1
     if n_workers == 1 or size < _SERIAL_SIZE:
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_workers) as pool:
@@ -310,6 +323,36 @@ def _union(one: Values, other: Values) -> Values:
         return None
     both = np.union1d(one, other)
     return both if len(both) <= MAX_BINS else None
+
+
+def union_of_parts(found: list[Values]) -> list[Values]:
+    """Return the distinct values of features in the rows of all parts."""
+    if parts() is None:
+        return found
+    sizes = np.array([-1 if values is None else len(values) for values in found])
+    known = [np.empty(0), *(values for values in found if values is not None)]
+    sizes, values = gathered(sizes[None]), gathered(np.concatenate(known))
+    united, start = [np.empty(0)] * len(found), 0
+    for own in sizes:
+        for j, size in enumerate(own):
+            ours = None if size < 0 else values[start : start + size]
+            united[j] = _union(united[j], ours)
+            start += max(int(size), 0)
+    return united
+
+
+def _bound(keys: Keys, wanted: int) -> np.uint64:
+    """Return the greatest of the `wanted` least keys of all parts."""
+    if parts() is None:
+        return np.partition(keys, wanted - 1)[wanted - 1]
+    bound = 0
+    for shift in range(56, -1, -8):  # eight bits after eight, from the highest
+        digits = (keys >> np.uint64(shift)).astype(np.intp) & 255
+        upto = np.cumsum(summed(np.bincount(digits, minlength=256)))
+        digit = int(np.searchsorted(upto, wanted))
+        wanted -= int(upto[digit - 1]) if digit else 0
+        keys, bound = keys[digits == digit], bound << 8 | digit
+    return np.uint64(bound)
 
 
 def _entropy(seed: int | Sequence[int]) -> int:

@@ -14,6 +14,7 @@ from boostlab.data.sparse import Values, by_feature, dense_columns, dense_featur
 from boostlab.data.spill import SpilledValues
 from boostlab.data.taken import TakenRows, taken
 from boostlab.protocols import View
+from boostlab.reduce import Whole, whole
 
 BLOCK_VALUES = 1 << 20
 """Values of a sparse table that are made dense at once where rows are read."""
@@ -76,6 +77,7 @@ class Table:
     ) -> None:
         self._values = _checked_numeric(numeric)
         self._by_feature: Values | None = None
+        self._whole: Whole | None = None
         self.weight = checked_weight(weight, self.n_samples)
         self.feature_names = _checked_names(feature_names, self.n_features)
         self.reference = reference
@@ -108,6 +110,14 @@ class Table:
     def n_features(self) -> int:
         """Number of columns."""
         return self._values.shape[1]
+
+    @property
+    def whole(self) -> Whole:
+        """What the rows are among those of all parts; asked for by all at once."""
+        # No cached_property: its lock would keep other parts in threads from asking.
+        if self._whole is None:
+            self._whole = whole(self.n_samples, self.weight)
+        return self._whole
 
     @property
     def numeric(self) -> NDArray[np.floating[Any]]:
@@ -198,7 +208,7 @@ class Table:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: views are left out, and built again when needed."""
-        return self.__dict__ | {"_views": {}, "_by_feature": None}
+        return self.__dict__ | {"_views": {}, "_by_feature": None, "_whole": None}
 
     def fitted(self, view: View) -> Any:
         """Return what `view` learned on this table, or on its reference."""

@@ -18,8 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.data.frame_values import FrameValues
-from boostlab.data.levels import RARE, SMOOTHING, Array, direction_of_means
+from boostlab.data.levels import (
+    RARE,
+    SMOOTHING,
+    Array,
+    direction_of_means,
+    weighted_means,
+)
 from boostlab.data.spill import SpilledValues
+from boostlab.reduce import count, gathered, greatest, group_sums, own_rows
 
 N_FOLDS = 20
 """Parts that training rows are cut into; a row's statistic is of the other parts."""
@@ -113,30 +120,25 @@ def target_statistics(
     """
     present = ~np.isnan(column)
     training = np.full(len(column), np.nan)
-    if not present.any():
+    if not count(int(present.sum())):
         return np.zeros(n_categories), training
     codes, weight = column[present].astype(np.intp), weight[present]
     scores = _scores(codes, n_categories, weight, target[present])
     fold, spread = _folds(contents[present], weight)
-    masses = (weight, weight * scores)
-
-    def by_category(rows: Any) -> list[Array]:
-        """Return the weight, and the weighted sum, of some rows of each category."""
-        return [np.bincount(codes[rows], m[rows], n_categories) for m in masses]
-
-    weights, sums = by_category(slice(None))
-    even = [part / N_FOLDS for part in by_category(spread)]
-    values, mean = np.empty(len(codes)), np.zeros(n_categories)
-    for k in range(N_FOLDS):
-        members = (fold == k) & ~spread
-        own_weights, own_sums = by_category(members)
-        outside = sums - own_sums - even[1]
-        outside /= weights - own_weights - even[0] + SMOOTHING
-        values[members] = outside[codes[members]]
-        mean += outside / N_FOLDS
-    values[spread] = mean[codes[spread]]
+    # A row of weight and of sums for each fold, and one for what is spread over all.
+    where = np.where(spread, N_FOLDS, fold) * n_categories + codes
+    size = (N_FOLDS + 1) * n_categories
+    weights, sums = (
+        group_sums(where, masses, size).reshape(N_FOLDS + 1, n_categories)
+        for masses in (weight, weight * scores)
+    )
+    all_weights, all_sums = weights.sum(axis=0), sums.sum(axis=0)
+    outside = all_sums - sums[:-1] - sums[-1] / N_FOLDS
+    outside /= all_weights - weights[:-1] - weights[-1] / N_FOLDS + SMOOTHING
+    mean = outside.sum(axis=0) / N_FOLDS
+    values = np.where(spread, mean[codes], outside[np.where(spread, 0, fold), codes])
     training[present] = values
-    return _single(sums / (weights + SMOOTHING)), _single(training)
+    return _single(all_sums / (all_weights + SMOOTHING)), _single(training)
 
 
 def _scores(
@@ -144,31 +146,38 @@ def _scores(
 ) -> Array:
     """Return the target of each row as one number within -1 and 1, of mean 0."""
     target = _on_grid(target)
-    centered = _on_grid(target - weight @ target / weight.sum())
+    centered = _on_grid(target - weighted_means(target, weight))
     if target.shape[1] == 1:
         return centered[:, 0]
     sums = np.column_stack(
         [
-            np.bincount(codes, values, n_categories)
+            group_sums(codes, values, n_categories)
             for values in (weight, *(weight[:, None] * centered).T)
         ]
     )
-    return _on_grid(centered @ direction_of_means(sums[sums[:, 0] > 0]))
+    direction = direction_of_means(sums[sums[:, 0] > 0])
+    # Column by column: a product of matrices may round a row by where it stands.
+    scores = np.zeros(len(centered))
+    for column, factor in zip(centered.T, direction, strict=True):
+        scores += column * factor
+    return _on_grid(scores)
 
 
 def _folds(
     contents: NDArray[np.uint64], weight: Array
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Return the fold of each row, and which rows count as spread over all."""
-    distinct, group = np.unique(contents, return_inverse=True)
-    heavy = np.bincount(group, weight, len(distinct)) >= RARE
-    return (contents % np.uint64(N_FOLDS)).astype(np.intp), heavy[group]
+    distinct, group = np.unique(gathered(contents), return_inverse=True)
+    heavy = np.bincount(group, gathered(weight), len(distinct)) >= RARE
+    spread = own_rows(heavy[group], len(contents))
+    return (contents % np.uint64(N_FOLDS)).astype(np.intp), spread
 
 
 def _on_grid(values: Array) -> Array:
     """Return values divided by a power of two above all of them, and rounded."""
-    greatest = float(np.max(np.abs(values)))
-    exponent = int(np.frexp(greatest)[1])
+    size = np.array([np.max(np.abs(values), initial=0.0)])
+    size = greatest(size.view(np.int64)).view(np.float64)[0]  # as they are at least 0
+    exponent = int(np.frexp(size)[1])
     return np.ldexp(np.rint(np.ldexp(values, _BITS - exponent)), -_BITS)
 
 

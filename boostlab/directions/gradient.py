@@ -21,6 +21,7 @@ class Gradient(Piece):
     """
 
     produces = "derivatives"
+    takes_parts = True
 
     def __call__(self, objective: Objective, state: State) -> Target:
         """Return the target on this round's rows of `state`.

@@ -22,6 +22,7 @@ class Newton(Piece):
     """
 
     produces = "derivatives"
+    takes_parts = True
 
     def __call__(self, objective: Objective, state: State) -> Target:
         """Return the target on this round's rows of `state`.

@@ -27,6 +27,7 @@ from boostlab.data.frames import TableEncoder
 from boostlab.data.table import Table
 from boostlab.estimators.chunked import ChunkedRows, features_of
 from boostlab.estimators.features import check_finite
+from boostlab.estimators.in_parts import check_parts, check_rows_left
 from boostlab.estimators.monitors import FitMonitors, joined
 from boostlab.estimators.origin import Origin, copy_features
 from boostlab.estimators.parameters import COMMON, check_parameters, make_generator
@@ -45,6 +46,7 @@ from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
 from boostlab.parallel import FEW_ROWS, threads
 from boostlab.protocols import Objective
+from boostlab.reduce import agree, count, refuse
 from boostlab.state import Ensemble, Problem, Run
 from boostlab.updates import AddToPrediction
 
@@ -174,6 +176,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             rng = make_generator(self.random_state)
         else:
             rng = generator_from(self.generator_state_["start"])
+        check_parts(self, rng, val.X is not None)
         start = generator_state(rng)
         learns = previous is None and not origin.teach(self)
         data = self._prepare(given, val, rng, learns)
@@ -293,12 +296,13 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         is_auto = stops_early == "auto"
         if is_auto:
             stops_early = has_val or (
-                len(rows.y) > AUTO_STOPPING_ABOVE and rows.can_be_parted
+                count(len(rows.y)) > AUTO_STOPPING_ABOVE and rows.can_be_parted
             )
         if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)
             aside = hold_out(rows, fraction, seeds[0], hasattr(self, "classes_"))
             rows, held_out = rows.take(~aside), rows.take(aside)
+            check_rows_left(len(rows.y))
         factors = self._target_factors(rows)
         if factors is not None:
             rows, held_out = (
@@ -357,6 +361,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             numeric, y, weight = numeric[counts], y[counts], weight[counts]
             group = None if group is None else group[counts]
         check_finite(self, numeric)
+        check_rows_left(len(y))
+        agree(str(numeric.dtype), "the type of the numbers in X" + suffix)
+        if group is not None:
+            refuse("Groups of rows, as in ranking,", "fit all rows in one place")
         y = self._encode_targets(y, "y" + suffix, reset)
         return Rows(numeric, y, weight, None if group is None else Groups.of(group))
 

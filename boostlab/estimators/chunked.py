@@ -12,11 +12,12 @@ from boostlab.data.chunk_columns import ChunkColumns
 from boostlab.data.chunks import Chunks
 from boostlab.data.columns import read
 from boostlab.data.frames import TableEncoder
-from boostlab.data.levels import MAX_CATEGORIES
+from boostlab.data.levels import MAX_CATEGORIES, Categories
 from boostlab.data.spill import Spilling
 from boostlab.estimators.labels import distinct_labels
 from boostlab.estimators.rows import Given, Rows, check_weight
 from boostlab.groups import Groups
+from boostlab.reduce import refuse
 
 if TYPE_CHECKING:
     from boostlab.data.chunk_blocks import Block
@@ -88,8 +89,7 @@ class ChunkedRows:
         if self._spilling is None or self._spilling.n_samples == 0:
             raise ValueError(_no_rows(self._n_given, self.suffix))
         if self._learns:
-            known = [column.categories() for column in self._columns.columns]
-            self.encoder.adopt(known, self._feature_names)
+            self.encoder.adopt(self._categories(), self._feature_names)
         numeric = self._spilling.values(self.encoder.codes_of(self._columns.columns))
         y = self._y.encoded(self.estimator, "y" + self.suffix, reset)
         group = np.concatenate(self._group) if self._group else None
@@ -100,6 +100,15 @@ class ChunkedRows:
             np.concatenate(self._weight),
             None if group is None else Groups.of(group),
         )
+
+    def _categories(self) -> list[Categories | None]:
+        """Return the categories of each feature; None where it is numeric."""
+        columns, weight = self._columns.columns, np.concatenate(self._weight)
+        numbers = self._spilling.values([None] * len(columns))
+        return [
+            column.categories(lambda j=j: numbers[:, j], weight)
+            for j, column in enumerate(columns)
+        ]
 
     def _take(self, block: Block) -> None:
         """Read some rows."""
@@ -119,7 +128,7 @@ class ChunkedRows:
                 "or none."
             )
         self._n_given += block.n_rows
-        columns = self._columns.read(given, weight)
+        columns = self._columns.read(given)
         counts = weight > 0
         if not counts.all():
             columns = [values[counts] for values in columns]
@@ -208,6 +217,7 @@ class _Targets:
 
 def _check_given(estimator: BaseBoosting, given: Given, suffix: str) -> None:
     """Refuse what chunks do not go with."""
+    refuse("X as Chunks", "give each part its rows as an array or a frame")
     if not estimator._takes_sparse():
         raise TypeError(
             "Chunks are read by trees alone, without linear leaves; choose these, or "

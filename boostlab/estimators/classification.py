@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 
 from boostlab.estimators.base import BaseBoosting
+from boostlab.estimators.in_parts import labels_of_all
 from boostlab.estimators.labels import distinct_labels
 from boostlab.estimators.parameters import CLASS_WEIGHT
 from boostlab.estimators.rows import Rows, class_factors
@@ -43,7 +44,7 @@ class Classification(ClassifierMixin, BaseBoosting):
         labels, codes = distinct_labels(y, name)
         _check_discrete(labels, name)
         if learn:
-            self.classes_ = labels
+            self.classes_ = labels_of_all(labels)
         known = self.classes_.tolist()
         unknown = [label for label in labels.tolist() if label not in known]
         if unknown:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
+from boostlab.data.levels import weighted_means
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.rows import Rows
 from boostlab.objectives import for_targets
@@ -58,8 +59,8 @@ class Regression(RegressorMixin, BaseBoosting):
         """Return what categories are ordered by, shape (n, 1) or (n, T)."""
         if rows.y.ndim == 1:
             return rows.y[:, None]
-        mean = np.average(rows.y, axis=0, weights=rows.weight)
-        spread = np.average(np.abs(rows.y - mean), axis=0, weights=rows.weight)
+        mean = weighted_means(rows.y, rows.weight)
+        spread = weighted_means(np.abs(rows.y - mean), rows.weight)
         return rows.y / np.where(spread > 0, spread, 1.0)
 
     def _target_factors(self, rows: Rows) -> None:

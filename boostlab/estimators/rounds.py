@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.callbacks.early_stopping import EarlyStopping
+from boostlab.estimators.in_parts import check_rows_left
 from boostlab.estimators.rows import Rows, order_key
+from boostlab.reduce import any_of, gathered, own_rows
 from boostlab.state import Ensemble
 
 N_FOLDS = 4
@@ -45,25 +47,28 @@ def fold_numbers(rows: Rows, n_folds: int, seed: int, stratify: bool) -> NDArray
     stratify : bool
         Whether to part each class alike.
     """
-    order_by = order_key(rows, seed)
-    fold = np.full(len(rows.y), -1)
-    classes = rows.y if stratify else np.zeros(len(rows.y))
+    order_by, n_rows = order_key(rows, seed), len(rows.y)
+    classes = rows.y if stratify else np.zeros(n_rows)
+    order_by, classes, weight = map(gathered, (order_by, classes, rows.weight))
+    fold = np.full(len(order_by), -1)
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
         values, where = np.unique(order_by[members], return_inverse=True)
         if len(values) == 1:
             continue
-        totals = np.bincount(where, rows.weight[members])
+        totals = np.bincount(where, weight[members])
         middle = np.cumsum(totals) - totals / 2
         fold[members] = (middle / totals.sum() * n_folds).astype(np.intp)[where]
-    return fold
+    return own_rows(fold, n_rows)
 
 
 def parted(rows: Rows, seed: int, stratify: bool) -> Iterator[tuple[Rows, Rows]]:
     """Yield training and held-out rows of each fold that holds any out."""
     fold = fold_numbers(rows, N_FOLDS, seed, stratify)
-    for number in np.unique(fold[fold >= 0]):
+    occurs = any_of(np.isin(np.arange(N_FOLDS), fold))
+    for number in np.flatnonzero(occurs):
         held_out = fold == number
+        check_rows_left(np.count_nonzero(~held_out))
         yield rows.take(~held_out), rows.take(held_out)
 
 

@@ -16,6 +16,7 @@ from boostlab.data.hashing import hash_rows, mix
 from boostlab.data.sparse import Values, dense_columns
 from boostlab.data.taken import TakenRows, take_rows
 from boostlab.groups import Groups
+from boostlab.reduce import count, gathered, group_sums, own_rows, total
 
 Array = NDArray[np.float64]
 
@@ -79,7 +80,7 @@ class Rows:
     @property
     def can_be_parted(self) -> bool:
         """Whether there is more than one row, or group, to hold some out of."""
-        return len(self.y if self.group is None else self.group) > 1
+        return count(len(self.y if self.group is None else self.group)) > 1
 
     @property
     def features(self) -> Values:
@@ -158,8 +159,8 @@ def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array
     if class_weight is None:
         return np.ones(len(classes))
     if not isinstance(class_weight, Mapping):
-        totals = np.bincount(rows.y.astype(np.intp), rows.weight, len(classes))
-        return rows.weight.sum() / (len(classes) * totals)
+        totals = group_sums(rows.y.astype(np.intp), rows.weight, len(classes))
+        return total(rows.weight) / (len(classes) * totals)
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
     if unknown:
@@ -204,11 +205,13 @@ def hold_out(
         If either side would be empty.
     """
     order_by = order_key(rows, seed)
-    held_out = np.zeros(len(rows.y), dtype=bool)
-    labels = np.unique(rows.y) if stratify else [None]
-    for label in labels:
-        members = slice(None) if label is None else rows.y == label
-        chosen = _first_share(order_by[members], rows.weight[members], fraction)
+    n_rows = len(order_by)  # of this part; from here on, all rows count
+    y = gathered(rows.y) if stratify else None
+    order_by, weight = gathered(order_by), gathered(rows.weight)
+    held_out = np.zeros(len(order_by), dtype=bool)
+    for label in [None] if y is None else np.unique(y):
+        members = slice(None) if label is None else y == label
+        chosen = _first_share(order_by[members], weight[members], fraction)
         # A class must not vanish from the training rows.
         if not chosen.all():
             held_out[members] = chosen
@@ -216,14 +219,14 @@ def hold_out(
         held_out = order_by == order_by.min()
     if held_out.all():
         what = "rows" if rows.group is None else "queries"
-        n_units = len(rows.y) if rows.group is None else len(rows.group)
+        n_units = len(order_by) if rows.group is None else len(rows.group)
         raise ValueError(
             f"validation_fraction={fraction} of "
             f"{'n_samples' if rows.group is None else 'n_queries'} = {n_units} (equal "
             f"{what} counted as one) leaves no rows to train on; give X_val and y_val, "
             "or set early_stopping=False."
         )
-    return held_out
+    return own_rows(held_out, n_rows)
 
 
 def order_key(rows: Rows, seed: int) -> NDArray[np.uint64]:

@@ -24,6 +24,7 @@ from boostlab.learners.tree_rules import (
 from boostlab.learners.trees import TreeArrays, Trees
 from boostlab.parallel import n_threads
 from boostlab.pieces import Piece
+from boostlab.reduce import Whole, count, parts, refuse
 from boostlab.registry import register
 from boostlab.state import State, Target
 
@@ -146,6 +147,7 @@ class Tree(Piece):
 
     accepts = frozenset({"derivatives"})
     allows_missing = True
+    takes_parts = True
 
     def __init__(
         self,
@@ -282,14 +284,16 @@ class Tree(Piece):
         parts, groups = self._groups(target, state.rng)
         ids = np.empty((len(groups), target.table.n_samples), dtype=np.int32)
         seeds = state.rng.integers(0, 2**64, size=len(groups), dtype=np.uint64)
-        max_leaves, limits = self._limits(target)
+        among = target.among_all()
+        max_leaves, limits = self._limits(target, among)
         sets = interaction_sets(self.interaction_cst, target.table)
         signs = monotone_signs(self.monotonic_cst, target.table, target.n_outputs)
-        sample = _sample(target)
+        sample = _sample(target, among)
         trees = _grown(
             target.table.view(view),
             target.table.categorical,
             max_leaves,
+            among.first_row,
             [
                 (
                     (*derivatives, *sample),
@@ -330,6 +334,10 @@ class Tree(Piece):
         self, gradient: Array, hessian: Array | None, rng: np.random.Generator
     ) -> tuple[Array, Array | None]:
         """Return projections that stand for all outputs in the search for splits."""
+        refuse(
+            f"One tree for more than {MOST_OUTPUTS} outputs",
+            "give multi_strategy='separate'",
+        )
         if promised := self.constrains_values():
             raise ValueError(
                 f"{' and '.join(promised)} cannot be kept by a tree that more than "
@@ -359,9 +367,9 @@ class Tree(Piece):
         divisor = divisor + self.l2_regularization
         return np.divide(-total, divisor, out=np.zeros_like(total), where=divisor > 0)
 
-    def _limits(self, target: Target) -> tuple[int, tuple[Any, ...]]:
+    def _limits(self, target: Target, among: Whole) -> tuple[int, tuple[Any, ...]]:
         """Return the most leaves, and the core's parameters but for the seed."""
-        total_weight = float(target.weight.sum())
+        total_weight = among.weight
         min_weight = self.min_samples_leaf
         if min_weight == "auto":
             small = total_weight < SMALL_TABLE
@@ -414,9 +422,9 @@ class Tree(Piece):
         if self.growth == "oblivious":
             return int(2 ** self._most_levels())
         n_rows = len(target.weight) if target.rows is None else len(target.rows)
-        bounds = [n_rows]
+        bounds = [count(n_rows)]
         if self.max_leaf_nodes == "auto":
-            bounds.append(_auto_leaves(float(target.weight.sum())))
+            bounds.append(_auto_leaves(weight))
         elif self.max_leaf_nodes is not None:
             bounds.append(self.max_leaf_nodes)
         if self.max_depth is not None and self.max_depth < 31:
@@ -436,6 +444,7 @@ def _grown(
     binned: BinnedTable,
     categorical: NDArray[np.bool_],
     max_leaves: int,
+    first_row: int,
     trees: list[tuple[Any, ...]],
 ) -> tuple[TreeArrays, ...]:
     """Grow trees in the core.
@@ -461,15 +470,18 @@ def _grown(
         grown.append(nodes)
         own = (target, params, nodes.outputs(), ids)
         calls.append((table, *own, binned.workspace, n_threads(), rules))
-    sizes = _core.grow_many(calls)
+    now = parts()
+    if now is None:
+        sizes = _core.grow_many(calls)
+    else:  # one by one, as all parts must ask in the same order
+        sizes = [_core.grow(*call, now.reduce, first_row) for call in calls]
     return tuple(nodes.head(n) for nodes, n in zip(grown, sizes, strict=True))
 
 
-def _sample(target: Target) -> tuple[NDArray[Any] | None, ...]:
+def _sample(target: Target, among: Whole) -> tuple[NDArray[Any] | None, ...]:
     """Return weights, rows and usable features; None stands for ones and for all."""
-    unweighted = bool((target.weight == 1.0).all())
     return (
-        None if unweighted else target.weight,
+        None if among.unweighted else target.weight,
         None if target.rows is None else target.rows.astype(np.int32),
         _mask(target.features, target.table.n_features),
     )

@@ -81,6 +81,8 @@ class Trees:
         if self.bins is None or not table.was_fitted(self.bins, self.borders):
             _write_leaves(self._forest(), table, ids)
             return ids
+        if table.n_samples == 0:  # of this part; others hold rows out
+            return ids
         columns = table.view(self.bins).columns
         for tree, out in zip(self.trees, ids, strict=True):
             _core.apply_bins(

@@ -17,11 +17,14 @@ from boostlab.checks import check_number
 from boostlab.objectives.fused import FusedLoss, fused_derivatives, fused_loss_sum
 from boostlab.objectives.links import IdentityLink, Link
 from boostlab.pieces import Piece
+from boostlab.reduce import agree, total
 from boostlab.state import Problem, State, constant
 
 Array = NDArray[np.float64]
 
 POINTWISE = ("pointwise_loss", "pointwise_gradient", "pointwise_hessian")
+OF_ALL_ROWS = ("baseline", "start", "redraw", "settled", "loss", "n_outputs")
+"""Methods that see several rows; as they are here they ask all parts."""
 
 
 class ObjectiveError(ValueError):
@@ -86,6 +89,7 @@ class PointwiseObjective(Piece):
     homogeneity: ClassVar[int | None] = None
     multi_target: ClassVar[bool] = False
     fused: ClassVar[FusedLoss | None] = None
+    takes_parts: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # A kernel in C must never stand in for a formula that a subclass changed.
@@ -94,6 +98,8 @@ class PointwiseObjective(Piece):
             for fact in ("fused", "homogeneity"):
                 if fact not in cls.__dict__:
                     setattr(cls, fact, None)
+        if any(method in cls.__dict__ for method in OF_ALL_ROWS):
+            cls.takes_parts = cls.__dict__.get("takes_parts", False)
 
     # What a subclass writes.
 
@@ -173,6 +179,7 @@ class PointwiseObjective(Piece):
                 f"{type(self).__name__}.baseline returned {baseline}, which is not "
                 "finite; clip what it takes the logarithm of."
             )
+        agree(baseline.tolist(), f"the baseline of {type(self).__name__}")
         return State.at(problem, baseline, rng)
 
     def redraw(self, state: State) -> None:
@@ -184,12 +191,12 @@ class PointwiseObjective(Piece):
 
     def loss(self, state: State) -> float:
         """Return the weighted mean loss."""
-        fixed, total = self.settled(state), float(np.sum(state.weight))
+        fixed, weight = self.settled(state), state.among_all().weight
         if fixed.fused is not None:
-            return fused_loss_sum(fixed.fused, *fixed._inputs(state)) / total
+            return fused_loss_sum(fixed.fused, *fixed._inputs(state)) / weight
         terms = np.asarray(fixed.pointwise_loss(state.y, state.raw_prediction))
         check_shape(self, "pointwise_loss", terms, state.weight.shape)
-        return float(np.sum(state.weight * terms)) / total
+        return total(state.weight * terms) / weight
 
     def gradient(self, state: State) -> Array:
         """Return the weighted gradient, shape (n, K), Fortran order."""
@@ -292,19 +299,19 @@ def check_between(name: str, value: Any, low: float, high: float) -> None:
 
 def _numeric_baseline(objective: PointwiseObjective, y: Array, weight: Array) -> Array:
     """Return a minimiser of the weighted mean loss over constants, or zeros."""
-    n_outputs, total = objective.n_outputs(y), np.sum(weight)
+    n_outputs, total_weight = objective.n_outputs(y), total(weight)
 
     def mean_loss(point: Array) -> float:
         raw = constant(len(y), np.broadcast_to(point, (n_outputs,)))
         terms = np.asarray(objective.pointwise_loss(y, raw))
         check_shape(objective, "pointwise_loss", terms, weight.shape)
-        value = np.sum(weight * terms) / total
-        return float(value) if np.isfinite(value) else np.inf
+        value = total(weight * terms) / total_weight
+        return value if np.isfinite(value) else np.inf
 
     def mean_gradient(point: Array) -> Array:
         gradient = np.asarray(objective.pointwise_gradient(y, constant(len(y), point)))
         check_shape(objective, "pointwise_gradient", gradient, (len(y), n_outputs))
-        return np.sum(weight[:, None] * gradient, axis=0) / total
+        return np.array([total(weight * slope) for slope in gradient.T]) / total_weight
 
     with np.errstate(all="ignore"):
         point = _search(mean_loss, mean_gradient, n_outputs)

@@ -14,6 +14,7 @@ from boostlab.objectives.base import PointwiseObjective
 from boostlab.objectives.fused import FusedLoss
 from boostlab.objectives.links import RAW_LIMIT, LogitLink, SoftmaxLink
 from boostlab.objectives.weighted import weighted_mean
+from boostlab.reduce import greatest, group_sums
 from boostlab.registry import register
 
 Array = NDArray[np.float64]
@@ -27,6 +28,7 @@ class _TwoClasses(PointwiseObjective):
 
     task: ClassVar[str] = "classification"
     link = LogitLink()
+    takes_parts = True
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError unless all labels are 0 or 1."""
@@ -125,6 +127,7 @@ class Multinomial(PointwiseObjective):
     task = "classification"
     link = SoftmaxLink()
     fused = FusedLoss.MULTINOMIAL
+    takes_parts = True
 
     def __init__(self, n_classes: int | None = None) -> None:
         self.n_classes = n_classes
@@ -138,7 +141,7 @@ class Multinomial(PointwiseObjective):
         """Return the number of classes."""
         if self.n_classes is not None:
             return int(self.n_classes)
-        return max(2, int(np.max(y)) + 1)
+        return max(2, int(greatest(np.array([np.max(y, initial=0)], np.int64))[0]) + 1)
 
     def with_classes(self, n_classes: int) -> PointwiseObjective:
         """Return the loss for `n_classes`; ValueError if it was made for fewer."""
@@ -158,7 +161,7 @@ class Multinomial(PointwiseObjective):
     def baseline(self, y: Array, weight: Array) -> Array:
         """Return the logarithms of the weighted class shares, shape (K,)."""
         labels = np.asarray(y, dtype=np.intp)
-        total = np.bincount(labels, weights=weight, minlength=self.n_outputs(y))
+        total = group_sums(labels, weight, self.n_outputs(y))
         return np.log(np.maximum(total / np.sum(total), RAREST))
 
     def pointwise_loss(self, y: Array, raw: Array) -> Array:

@@ -21,6 +21,7 @@ class _LogLinkObjective(PointwiseObjective):
     """Half deviances with ``mean = exp(raw)``; the baseline is the log of the mean."""
 
     link = LogLink()
+    takes_parts = True
     _allows_zero: ClassVar[bool] = True
 
     def check_targets(self, y: Array) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from boostlab import _core
 from boostlab.parallel import n_threads
+from boostlab.reduce import total
 
 Array = NDArray[np.float64]
 
@@ -47,9 +48,11 @@ def fused_derivatives(
 def fused_loss_sum(
     loss: FusedLoss, y: Array, raw: Array, weight: Array, parameter: float
 ) -> float:
-    """Return the weighted sum of the losses, the same for any number of threads."""
+    """Return the weighted sum of the losses of all rows, in no order of theirs."""
+    terms = np.empty(len(y))
     inputs = _as_the_core_wants(y, raw, weight)
-    return _core.loss_sum(int(loss), *inputs, parameter, n_threads())
+    _core.loss_terms(int(loss), *inputs, parameter, terms, n_threads())
+    return total(terms)
 
 
 def _as_the_core_wants(y: Array, raw: Array, weight: Array) -> tuple[Array, ...]:

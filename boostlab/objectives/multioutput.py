@@ -59,6 +59,11 @@ class MultiOutput(PointwiseObjective):
 
     multi_target = True
 
+    @property
+    def takes_parts(self) -> bool:
+        """Whether all objectives do."""
+        return all(objective.takes_parts for objective in self._given())
+
     def __init__(
         self,
         objective: PointwiseObjective | Sequence[PointwiseObjective],

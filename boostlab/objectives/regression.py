@@ -12,6 +12,7 @@ from boostlab.checks import check_number
 from boostlab.objectives.base import PointwiseObjective, check_between
 from boostlab.objectives.fused import FusedLoss
 from boostlab.objectives.weighted import (
+    mean_of_rows,
     rows_by_cell,
     weighted_mean,
     weighted_quantile,
@@ -33,6 +34,7 @@ class SquaredError(PointwiseObjective):
 
     fused = FusedLoss.SQUARED
     homogeneity = 2
+    takes_parts = True
 
     def pointwise_loss(self, y: Array, raw: Array) -> Array:
         """Return ``(raw - y)^2 / 2``, shape (n,)."""
@@ -235,7 +237,7 @@ class Huber(PointwiseObjective):
                 residual, weight = sample.residual[rows], sample.weight[rows]
                 median = weighted_quantile(residual, weight, 0.5)
                 clipped = np.clip(residual - median, -delta, delta)
-                values[cell] = median + weighted_mean(clipped, weight)
+                values[cell] = median + mean_of_rows(clipped, weight)
         return values
 
     def _threshold(self) -> float:
@@ -255,7 +257,7 @@ class Huber(PointwiseObjective):
     def _estimate(self, error: Array, weight: Array) -> float:
         """Return a positive delta, also where most errors or all of them are 0."""
         quantile = weighted_quantile(error, weight, self.alpha)
-        return quantile or weighted_mean(error, weight) or 1.0
+        return quantile or mean_of_rows(error, weight) or 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

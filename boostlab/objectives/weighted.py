@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.reduce import first_of, total
+
 Array = NDArray[np.float64]
 
 TIE_TOLERANCE = 1e-12
@@ -15,7 +17,13 @@ LARGE, SAMPLE, MARGIN = 8192, 2048, 0.04
 
 
 def weighted_mean(values: Array, weight: Array) -> float:
-    """Return the weighted mean of `values`, exact where all values are equal."""
+    """Return the weighted mean over all rows, exact where all values are equal."""
+    anchor = first_of(values)
+    return anchor + total(weight * (values - anchor)) / total(weight)
+
+
+def mean_of_rows(values: Array, weight: Array) -> float:
+    """Return the weighted mean over these rows, exact where all values are equal."""
     anchor = float(values[0])
     return anchor + float(np.sum(weight * (values - anchor)) / np.sum(weight))
 

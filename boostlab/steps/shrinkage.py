@@ -21,6 +21,8 @@ class Shrinkage(Piece):
         The step size, greater than 0.
     """
 
+    takes_parts = True
+
     def __init__(self, learning_rate: float = 0.1):
         self.learning_rate = learning_rate
 

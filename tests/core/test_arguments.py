@@ -118,9 +118,21 @@ def _derivatives():
     }  # fmt: skip
 
 
-def _loss_sum():
+def _loss_terms():
     arguments = _derivatives()
-    return {k: v for k, v in arguments.items() if k not in ("gradient", "hessian")}
+    kept = {name: arguments[name] for name in ("loss", "y", "raw", "weight", "param")}
+    return kept | {"terms": np.zeros(60), "n_threads": 2}
+
+
+def _greatest():
+    return {"values": np.ones(60), "n_threads": 2}
+
+
+def _exact_sums():
+    return {
+        "values": np.ones(60), "groups": np.arange(60) % 7, "scale": 4.0,
+        "sums": np.zeros((7, 2), np.int64), "n_threads": 2,
+    }  # fmt: skip
 
 
 def _linear_leaves():
@@ -140,12 +152,13 @@ BUILDERS = {
     "predict": _predict, "apply": _apply, "distinct": _distinct,
     "gather": _gather, "summarize": _summarize,
     "hash_rows": _hash_rows,
-    "add_cells": _add_cells, "derivatives": _derivatives, "loss_sum": _loss_sum,
+    "add_cells": _add_cells, "derivatives": _derivatives,
+    "loss_terms": _loss_terms, "greatest": _greatest, "exact_sums": _exact_sums,
 }  # fmt: skip
 OPTIONAL = {
     ("grow", "hessian"), ("grow", "weight"), ("grow", "rows"), ("grow", "features"),
-    ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_sum", "weight"),
-    ("summarize", "mass"),
+    ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_terms", "weight"),
+    ("summarize", "mass"), ("exact_sums", "groups"),
 }  # fmt: skip
 OUTPUTS = {
     "grow": "feature left threshold value gain weight_out bin missing_left ids",
@@ -153,7 +166,8 @@ OUTPUTS = {
     "apply": "ids", "distinct": "values counts", "add_cells": "raw",
     "gather": "out", "summarize": "values sums", "linear_leaves": "outputs",
     "hash_rows": "codes",
-    "derivatives": "gradient hessian", "loss_sum": "",
+    "derivatives": "gradient hessian", "loss_terms": "terms",
+    "greatest": "", "exact_sums": "sums",
 }  # fmt: skip
 STRIDED = {
     ("bin", "X"), ("predict", "X"), ("apply", "X"), ("distinct", "X"), ("gather", "X"),
@@ -164,6 +178,7 @@ _ONE_LENGTH = {("summarize", "column"), ("hash_rows", "X"), ("linear_leaves", "X
 ANY_LENGTH = STRIDED - _ONE_LENGTH | {
     ("linear_leaves", "model_of"),
     ("distinct", "X"), ("add_cells", "values"), ("grow", "rows"),
+    ("greatest", "values"), ("exact_sums", "sums"),
     ("apply_bins", "columns"), ("apply_bins", "subsets"), ("forest", "subsets"),
 }  # fmt: skip
 
@@ -268,7 +283,9 @@ def _cases():
         "hash_rows": "X codes",
         "add_cells": "raw ids values",
         "derivatives": "y raw weight gradient hessian",
-        "loss_sum": "y raw weight",
+        "loss_terms": "y raw weight terms",
+        "greatest": "values",
+        "exact_sums": "values groups sums",
         "linear_leaves": "X ids model_of features center low high coef intercept "
         "outputs",
     }
@@ -538,7 +555,7 @@ def test_cells_that_do_not_exist(value):
     refused("add_cells", _set("ids", 59, value))
 
 
-@pytest.mark.parametrize("function", ["derivatives", "loss_sum"])
+@pytest.mark.parametrize("function", ["derivatives", "loss_terms"])
 def test_wrong_losses(function):
     for loss in (-1, 10, 2**31, 0.5, None, "squared"):
         arguments = BUILDERS[function]()
@@ -548,7 +565,7 @@ def test_wrong_losses(function):
 
 
 @pytest.mark.parametrize("label", [-1.0, 3.0, NAN, INF, 1e300])
-@pytest.mark.parametrize("function", ["derivatives", "loss_sum"])
+@pytest.mark.parametrize("function", ["derivatives", "loss_terms"])
 def test_wrong_labels(function, label):
     arguments = BUILDERS[function]()
     arguments["loss"] = 8
@@ -663,3 +680,18 @@ def test_a_failed_call_releases_its_buffers():
         call("grow", arguments)
     del arguments
     gradient.resize(100, refcheck=True)
+
+
+@pytest.mark.parametrize("group", [-1, 7, 2**62])
+def test_groups_that_do_not_exist(group):
+    refused("exact_sums", _set("groups", 59, group))
+
+
+def test_sums_without_groups_or_scale():
+    arguments = _exact_sums()
+    arguments["groups"] = None
+    with pytest.raises(ValueError, match="one sum"):
+        _core.exact_sums(*arguments.values())
+    for scale in (0.0, -1.0, NAN, INF):
+        with pytest.raises(ValueError, match="scale"):
+            _core.exact_sums(*(_exact_sums() | {"scale": scale}).values())

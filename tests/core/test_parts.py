@@ -139,6 +139,29 @@ def test_only_cells_in_use_are_exchanged():
     assert calls[1] == ("max", 6)
 
 
+def test_no_row_of_a_part_is_in_the_sample():
+    problem, rng = large(400)
+    rows = np.sort(rng.choice(300, 150, replace=False)).astype(np.int32)
+    problem = oracle.replace(problem, rows=rows)
+    expected, parts, edges = oracle.grow(problem), ThreadParts(2), [0, 300, 400]
+    capacity = len(core_calls.grow_arguments(problem)["left"])
+    arguments = [
+        core_calls.grow_arguments(part_of(problem, *edges[i : i + 2]), 1, capacity)
+        for i in range(2)
+    ]
+    assert len(arguments[1]["rows"]) == 0
+
+    def grow(i):
+        call = core_calls.grouped(arguments[i])
+        return _core.grow(*call, parts.hook(i), edges[i])
+
+    counts = parts.run(grow)
+    ids = np.concatenate([a["ids"] for a in arguments])
+    for a, n in zip(arguments, counts, strict=True):
+        tree = oracle.replace(core_calls.cut_tree(a, n), ids=ids)
+        assert_same_tree(tree, expected, "no row")
+
+
 # Failures
 
 

@@ -12,10 +12,12 @@ import row_keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from thread_parts import ThreadParts
 
 from boostlab.data import Bins, Table
 from boostlab.data.sketch import BorderSketch, least_rows
 from boostlab.parallel import threads
+from boostlab.reduce import reducing
 
 CATEGORICAL = [False] * 9 + [True, True]
 
@@ -185,6 +187,28 @@ def test_every_row_has_the_same_chance():
         counts[least_rows(seed, 20, 5)] += 1
     chi_squared = ((counts - 1000) ** 2 / 1000).sum() / 0.75
     assert chi_squared < 43.8  # 19 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("n_parts", [2, 3, 7])
+@pytest.mark.parametrize("subsample", [1, 200, 2999, 200_000])
+def test_tables_in_parts(n_parts, subsample):
+    """`Bins.fit` asks the other parts itself."""
+    rng = np.random.default_rng([n_parts, subsample])
+    x, weight = values(3000), rng.integers(1, 3, 3000).astype(float)
+    view = Bins(max_bins=60, subsample=subsample)
+    options = {"seed": 5, "categorical": CATEGORICAL}
+    edges, hooks = random_edges(3000, n_parts, rng), ThreadParts(n_parts, 20)
+    for weights in (weight, None):
+        expected = Table(x, weight=weights, **options).fitted(view)
+
+        def fitted(part, weights=weights):
+            own = slice(*edges[part : part + 2])
+            ours = None if weights is None else weights[own]
+            with reducing(hooks.hook(part), part, n_parts):
+                return Table(x[own], weight=ours, **options).fitted(view)
+
+        for borders in hooks.run(fitted):
+            assert_same(borders, expected)
 
 
 # ---- refused ----------------------------------------------------------------------

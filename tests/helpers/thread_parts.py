@@ -13,12 +13,12 @@ import numpy as np
 class ThreadParts:
     """A hook for each of `n` parts; every part must run in a thread of its own."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, timeout: float = 60) -> None:
         self.n = n
         self.calls: list[tuple[str, int]] = []
         self._given: list[np.ndarray | None] = [None] * n
         self._ops: list[str] = [""] * n
-        self._barrier = threading.Barrier(n, timeout=60)
+        self._barrier = threading.Barrier(n, timeout=timeout)
 
     def hook(self, part: int) -> Callable[[memoryview, str], None]:
         """Return the hook of one part."""
