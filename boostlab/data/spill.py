@@ -176,14 +176,14 @@ class SpilledColumn:
     numbers : ndarray of shape (n_codes + 1,), optional
         What each code, and last what is missing, stands for; None for the values
         themselves.
-    is_selected : bool, default=False
-        Whether the file holds the selected rows of this feature only.
+    held : ndarray of bool, optional
+        Which rows of the file there are values of; None for all.
     """
 
     places: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     numbers: Array | None = None
-    is_selected: bool = False
+    held: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,8 +240,6 @@ class SpilledValues:
             of_file = self.selected.copy()
             of_file[self.selected] = chosen
             chosen = of_file
-        if any(column.is_selected for column in self.columns):
-            raise ValueError("Rows that were recoded are not selected again.")
         return replace(self, selected=chosen)
 
     def features(self, first: int, stop: int) -> Array:
@@ -258,14 +256,14 @@ class SpilledValues:
     def _blocks(self, first: int, stop: int) -> Iterator[tuple[slice, Array]]:
         columns, start = self.columns[first:stop], 0
         for i in range(len(self.starts) - 1):
-            chosen = self._chosen(i)
+            chosen = self._of_block(self.selected, i)
             length = int(self.starts[i + 1] - self.starts[i])
             n_rows = length if chosen is None else int(chosen.sum())
             if n_rows == 0:
                 continue
             block = np.empty((n_rows, len(columns)), order="F")
             for j, column in enumerate(columns):
-                block[:, j] = self._piece(column, i, length, chosen, n_rows)
+                block[:, j] = self._piece(column, i, length, chosen)
             yield slice(start, start + n_rows), block
             start += n_rows
 
@@ -275,23 +273,26 @@ class SpilledValues:
         block: int,
         length: int,
         chosen: NDArray[np.bool_] | None,
-        n_chosen: int,
     ) -> Array:
         """Return the values of the selected rows of one block of one feature."""
-        is_whole = chosen is None or column.is_selected
-        n_read = n_chosen if column.is_selected else length
+        held = self._of_block(column.held, block)
+        n_held = length if held is None else int(held.sum())
         values = self.file.read(
-            int(column.places[block]), int(column.kinds[block]), n_read
+            int(column.places[block]), int(column.kinds[block]), n_held
         )
         if column.numbers is not None:
             values = _decoded(values, column.numbers)
-        return values if is_whole else values[chosen]
+        if chosen is None:
+            return values
+        return values[chosen if held is None else chosen[held]]
 
-    def _chosen(self, block: int) -> NDArray[np.bool_] | None:
-        """Return which rows of a block are selected; None for all."""
-        if self.selected is None:
+    def _of_block(
+        self, rows: NDArray[np.bool_] | None, block: int
+    ) -> NDArray[np.bool_] | None:
+        """Return the part of a mask that is about a block; None for all rows."""
+        if rows is None:
             return None
-        return self.selected[self.starts[block] : self.starts[block + 1]]
+        return rows[self.starts[block] : self.starts[block + 1]]
 
     def recoded(
         self, new_codes: Mapping[int, Array], own: Mapping[int, Array]
@@ -317,14 +318,14 @@ class SpilledValues:
         """Write values of the selected rows by the blocks that they belong to."""
         places, kinds, start = [], [], 0
         for i in range(len(self.starts) - 1):
-            chosen = self._chosen(i)
+            chosen = self._of_block(self.selected, i)
             length = self.starts[i + 1] - self.starts[i]
             stop = start + int(length if chosen is None else chosen.sum())
             place, kind = self.file.append(values[start:stop])
             places.append(place)
             kinds.append(kind)
             start = stop
-        return SpilledColumn(*_arrays(places, kinds), is_selected=True)
+        return SpilledColumn(*_arrays(places, kinds), held=self.selected)
 
 
 def _arrays(places: Any, kinds: Any) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -142,8 +142,11 @@ def test_codes_are_read_as_their_numbers_and_recoded():
     np.testing.assert_array_equal(own[:, 0], np.arange(5) / 7)
     np.testing.assert_array_equal(own[:, 1], X[[0, 2, 3, 4, 5], 1])
     np.testing.assert_array_equal(some[:, 0], expected[[0, 2, 3, 4, 5]])
-    with pytest.raises(ValueError, match="not selected again"):
-        own[:3]
+    again = own[[0, 2, 3]]
+    np.testing.assert_array_equal(again[:, 0], np.array([0, 2, 3]) / 7)
+    np.testing.assert_array_equal(again[:, 1], X[[0, 3, 4], 1])
+    whole = values.recoded(new, {0: np.arange(6) / 7})[1:3]
+    np.testing.assert_array_equal(whole[:, 0], np.arange(1, 3) / 7)
 
 
 @pytest.mark.parametrize("subsample", [200_000, 30])

@@ -272,6 +272,7 @@ def test_held_out_rows_may_be_chunks_too(target, train, held_out):
     "parameters",
     [
         {"class_weight": "balanced", "early_stopping": True},
+        {"n_estimators": None, "learning_rate": 0.5},
         {"scoring": "accuracy", "early_stopping": True},
         {"sampling": "goss", "learning_rate": 0.5},
         {"subsample": 0.5, "max_features": 0.5},
