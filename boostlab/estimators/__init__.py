@@ -9,6 +9,7 @@ from boostlab.estimators.ngboost import NGBoostRegressor
 from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
 from boostlab.estimators.survival import NGBoostSurvival, censored_times
+from boostlab.estimators.uncertainty import Uncertainty
 
 __all__ = [
     "BoostingClassifier",
@@ -19,5 +20,6 @@ __all__ = [
     "NGBoostClassifier",
     "NGBoostRegressor",
     "NGBoostSurvival",
+    "Uncertainty",
     "censored_times",
 ]

@@ -375,3 +375,51 @@ def test_quantiles_of_vectors_are_those_of_components():
 def test_numbers_are_no_vectors():
     with pytest.raises(ValueError, match="vectors"):
         fitted(distribution="multivariate_normal")
+
+
+# Going on, and threads.
+
+
+@pytest.mark.parametrize("params", [{}, {"multi_strategy": "shared"}])
+def test_a_warm_start_is_a_longer_fit(params):
+    model = fitted(n_estimators=15, warm_start=True, **params)
+    model.set_params(n_estimators=40).fit(X, Y)
+    raw = fitted(**params)._raw_prediction(X)
+    np.testing.assert_array_equal(model._raw_prediction(X), raw)
+
+
+def test_threads_do_not_matter():
+    one, four = (fitted(n_jobs=n)._raw_prediction(X) for n in (1, 4))
+    np.testing.assert_array_equal(one, four)
+
+
+# What the model does not know.
+
+
+def test_uncertainty_by_hand():
+    model = fitted(n_estimators=8)
+    given = model.predict_uncertainty(X[:5], n_members=3)
+    stages = list(model.staged_predict_dist(X[:5]))
+    members = [stages[i - 1] for i in (4, 6, 8)]
+    np.testing.assert_allclose(given.data, np.mean([m.var() for m in members], 0))
+    means = [m.mean() for m in members]
+    np.testing.assert_allclose(given.knowledge, np.var(means, 0), rtol=1e-6)
+    np.testing.assert_allclose(given.total, given.data + given.knowledge)
+
+
+def test_knowledge_is_missing_where_data_are():
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.uniform(-1, 1, 600), rng.uniform(2, 3, 12)])[:, None]
+    y = np.sin(3 * x[:, 0]) + 0.2 * rng.normal(size=612)
+    model = NGBoostRegressor(**FAST | {"n_estimators": 100}).fit(x, y)
+    knowledge = model.predict_uncertainty(x).knowledge
+    assert knowledge[600:].mean() > 2 * knowledge[:600].mean()
+
+
+def test_few_rounds_are_few_members():
+    model = fitted(n_estimators=1)
+    assert np.all(model.predict_uncertainty(X[:3]).knowledge >= 0)
+    with pytest.raises(ValueError, match="n_members"):
+        model.predict_uncertainty(X, n_members=1)
+    vectors = fitted(y=VECTORS, distribution="multivariate_normal", n_estimators=4)
+    assert vectors.predict_uncertainty(X[:3]).total.shape == (3, 2)
