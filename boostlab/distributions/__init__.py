@@ -27,7 +27,7 @@ from boostlab.distributions.negative_binomial import NegativeBinomial
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.poisson import Poisson
 from boostlab.distributions.predictive import Predictive, conformity
-from boostlab.distributions.scores import CRPS, LogScore, Score, get_score
+from boostlab.distributions.scores import CRPS, Brier, LogScore, Score, get_score
 from boostlab.distributions.student_t import StudentT
 from boostlab.distributions.tweedie import Tweedie
 from boostlab.distributions.weibull import Weibull
@@ -37,6 +37,7 @@ __all__ = [
     "CRPS",
     "Bernoulli",
     "Beta",
+    "Brier",
     "Categorical",
     "Cauchy",
     "Dirichlet",

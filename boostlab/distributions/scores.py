@@ -147,6 +147,55 @@ class CRPS(_OfFamily):
         return distribution.crps_metric(raw)
 
 
+@register("score:brier")
+class Brier(Score):
+    """The Brier score of classes, ``sum_c (p_c - 1[y = c])^2``, whatever their order.
+
+    It is bounded, so that a wrong label costs 2 at most. Its metric is ``2 sum_c dp_c
+    dp_c^T`` by the logits. Source: Brier (1950), Verification of forecasts expressed in
+    terms of probability; Gneiting, Raftery (2007), section 3.1.
+    """
+
+    name = "brier"
+
+    def values(self, distribution: Distribution, y: Array, raw: Array) -> Array:
+        """Return the score, from 0 to 2, shape (n,)."""
+        return np.sum(_class_errors(distribution, y, raw) ** 2, axis=1)
+
+    def gradient(self, distribution: Distribution, y: Array, raw: Array) -> Array:
+        """Return its derivatives, shape (n, K)."""
+        errors = _class_errors(distribution, y, raw)
+        slopes = _class_slopes(distribution, raw)
+        return np.asfortranarray(2.0 * np.einsum("nc,nck->nk", errors, slopes))
+
+    def metric(self, distribution: Distribution, raw: Array) -> Array:
+        """Return ``2 sum_c dp_c dp_c^T``, shape (n, K, K)."""
+        slopes = _class_slopes(distribution, raw)
+        return 2.0 * slopes.transpose(0, 2, 1) @ slopes
+
+    def check(self, distribution: Distribution) -> None:
+        """Raise ValueError if the family is not one of classes."""
+        if distribution.support != "classes":
+            raise ValueError(
+                f"The distribution {distribution.name!r} is not one of classes, which "
+                "the score 'brier' is for; choose 'log', or 'crps' where it has that."
+            )
+
+
+def _class_errors(distribution: Distribution, y: Array, raw: Array) -> Array:
+    """Return ``p_c - 1[y = c]``, shape (n, C)."""
+    p = distribution.probabilities(raw)
+    return p - (np.asarray(y)[:, None] == np.arange(p.shape[1]))
+
+
+def _class_slopes(distribution: Distribution, raw: Array) -> Array:
+    """Return ``dp_c/draw_k = p_c (1[c = k] - p_k)``, shape (n, C, C - 1)."""
+    p = distribution.probabilities(raw)
+    # Of the classes with a logit, this is the Fisher information.
+    own = distribution.fisher(raw).reshape(len(p), p.shape[1] - 1, p.shape[1] - 1)
+    return np.concatenate([-p[:, :1, None] * p[:, None, 1:], own], axis=1)
+
+
 def solve(metric: Array, gradient: Array) -> Array:
     """Return ``metric^-1 gradient`` of each row, finite where both are.
 
@@ -175,7 +224,11 @@ def solve(metric: Array, gradient: Array) -> Array:
     return np.asfortranarray(solved / scale)
 
 
-SCORES: dict[str, type[Score]] = {"log": LogScore, "crps": CRPS}
+SCORES: dict[str, type[Score]] = {
+    "brier": Brier,
+    "crps": CRPS,
+    "log": LogScore,
+}
 
 
 def get_score(score: Any) -> Score:

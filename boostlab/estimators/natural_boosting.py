@@ -64,7 +64,7 @@ AUTO: dict[str | None, dict[str, float]] = {
 """What "auto" stands for, by `compat`; leaves are else as the tree has them."""
 
 NATURAL_DOMAINS: dict[str, Domain] = {
-    "scoring_rule": PieceOrName(("log", "crps"), ("values", "gradient")),
+    "scoring_rule": PieceOrName(("brier", "crps", "log"), ("values", "gradient")),
     "natural_gradient": FLAG,
     "line_search": Choice(tuple(SEARCHES)),
     "compat": Choice((None, "reference")),

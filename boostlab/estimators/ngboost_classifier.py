@@ -40,10 +40,9 @@ class NGBoostClassifier(NaturalBoosting, Classification):
     ----------
     distribution : str or Distribution, default="categorical"
         "categorical", or "bernoulli" for two classes, or an object.
-    scoring_rule : {"log", "crps"} or Score, default="log"
-        What is minimised: the negative log likelihood; the ranked probability score,
-        for classes that are ordered (the Brier score of two classes); or a score of
-        your own.
+    scoring_rule : {"log", "brier", "crps"} or Score, default="log"
+        What is minimised: the negative log likelihood; the Brier score; the ranked
+        probability score, for classes that are ordered; or a score of your own.
     natural_gradient : bool, default=True
         Whether to fit the natural gradient, or the plain one.
     line_search : {"best", "reference", "none"}, default="best"

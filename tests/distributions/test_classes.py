@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from boostlab.distributions import Bernoulli, Categorical, get_distribution
+from boostlab.distributions import (
+    Bernoulli,
+    Brier,
+    Categorical,
+    Poisson,
+    get_distribution,
+    get_score,
+)
 
 
 def test_two_classes_are_bernoulli():
@@ -72,3 +79,73 @@ def test_the_number_of_classes():
 def test_a_class_too_many_names_the_row(family):
     with pytest.raises(ValueError, match=r"classes 0 to 1, but row 1 of y holds 2\.0"):
         family.check_targets(np.array([0.0, 2.0]))
+
+
+def test_brier_score_by_hand():
+    family = Categorical(3)
+    raw = family.raw_parameters(p0=[0.2], p1=[0.5], p2=[0.3])
+    score = get_score("brier")
+    assert score.values(family, np.array([2.0]), raw)[0] == pytest.approx(
+        0.04 + 0.25 + 0.49
+    )
+    with pytest.raises(ValueError, match="not one of classes"):
+        score.check(Poisson())
+    score.check(family)
+
+
+@pytest.mark.parametrize("family", [Bernoulli(), Categorical(4)], ids=repr)
+def test_brier_gradient_and_metric(family):
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=(30, family.n_parameters))
+    y = family.sample(raw, rng)
+    score, step = Brier(), 1e-6
+    for k in range(raw.shape[1]):
+        move = step * (np.arange(raw.shape[1]) == k)
+        up, down = (score.values(family, y, raw + s * move) for s in (1, -1))
+        slope = (up - down) / (2 * step)
+        np.testing.assert_allclose(
+            score.gradient(family, y, raw)[:, k], slope, atol=1e-8
+        )
+    # The metric is the derivative of the expected gradient at the truth.
+    p, expected = family.probabilities(raw), np.zeros((30, *2 * raw.shape[1:]))
+    for k in range(raw.shape[1]):
+        move = step * (np.arange(raw.shape[1]) == k)
+        for c in range(p.shape[1]):
+            at = np.full(30, float(c))
+            up, down = (score.gradient(family, at, raw + s * move) for s in (1, -1))
+            expected[:, :, k] += p[:, c, None] * (up - down) / (2 * step)
+    np.testing.assert_allclose(score.metric(family, raw), expected, atol=1e-8)
+
+
+def test_brier_does_not_depend_on_the_order_of_classes():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([1, 1, 1, 1], 10)
+    y, order = rng.integers(0, 4, 10).astype(float), np.array([2, 0, 3, 1])
+    family, score = Categorical(4), Brier()
+    raw = family.raw_parameters(**{f"p{c}": p[:, c] for c in range(4)})
+    mixed = family.raw_parameters(**{f"p{c}": p[:, order[c]] for c in range(4)})
+    place = np.argsort(order)[y.astype(int)].astype(float)
+    np.testing.assert_allclose(
+        score.values(family, y, raw), score.values(family, place, mixed)
+    )
+    # A natural step changes the probabilities alike.
+    steps = [
+        score.natural_gradient(family, at, by) for at, by in ((y, raw), (place, mixed))
+    ]
+    small = 1e-6
+    first = family.probabilities(raw - small * steps[0])
+    second = family.probabilities(mixed - small * steps[1])
+    np.testing.assert_allclose(
+        (first - p)[:, order], second - p[:, order], rtol=1e-3, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("family", [Bernoulli(), Categorical(4)], ids=repr)
+def test_brier_is_finite_for_extreme_logits(family):
+    rng = np.random.default_rng(0)
+    raw = rng.normal(scale=200, size=(300, family.n_parameters))
+    y = rng.integers(0, family.probabilities(raw[:1]).shape[1], 300).astype(float)
+    score = Brier()
+    assert np.isfinite(score.values(family, y, raw)).all()
+    assert np.isfinite(score.gradient(family, y, raw)).all()
+    assert not np.isnan(score.natural_gradient(family, y, raw)).any()

@@ -31,7 +31,7 @@ def test_scores_by_name():
     own = CRPS()
     assert get_score(own) is own
     with pytest.raises(ValueError, match="give one of"):
-        get_score("brier")
+        get_score("spherical")
     with pytest.raises(TypeError, match="instance"):
         get_score(CRPS)
 

@@ -25,6 +25,7 @@ def fitted(X=X, y=Y, sample_weight=None, **params):
     "params",
     [
         {},
+        {"scoring_rule": "brier"},
         {"scoring_rule": "crps"},
         {"multi_strategy": "shared"},
         {"natural_gradient": False},
