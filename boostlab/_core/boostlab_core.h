@@ -289,6 +289,18 @@ typedef struct {
     const uint8_t *features;   /* mask of usable features, or NULL */
     int64_t n_sampled, n_outputs;
     const bl_parts *parts;     /* NULL: all rows are here */
+
+    /* Splits are tested on other rows, in two halves, each ascending, and cut where they
+     * fail. The gain of a node's held-out rows by its value v is -sum_k (2 G_k v_k +
+     * test_step H_k v_k^2), with sums over these rows, and v from the words of those that
+     * grew the tree: twice what the step test_step * v gains to second order, over
+     * test_step. A split stays if the leaves left below it gain more than a leaf in its
+     * place, and the root's more than nothing. None stays if the two trees that are so
+     * cut by one half alone together do not gain on the other; such a tree is worth 0. */
+    const int32_t *held[2];
+    int64_t n_held[2];         /* they may be 0; then nothing stays */
+    double test_step;          /* >= 0 */
+    int32_t tests;             /* whether there is a test; needs `rows` */
 } bl_target;
 
 /* A tree as arrays of `capacity` nodes; `value` has n_outputs numbers a node. The

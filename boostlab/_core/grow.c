@@ -160,10 +160,14 @@ int bl_grow(const bl_bins *bins, const bl_target *target, const double *borders,
         status = grow_nodes(&s, tree, borders, offsets);
     for (int64_t i = 0; i < s.n_nodes; i++)
         bl_drop_cells(&s, s.nodes + i);
+    if (status == BL_OK && target->tests)
+        status = bl_test_splits(&s, tree, ids);
     if (status == BL_OK)
         status = bl_fit_leaves(&s, tree, ids);
-    if (status == BL_OK && s.n < bins->n_rows)
+    if (status == BL_OK && s.n < bins->n_rows && !target->tests)
         status = bl_apply_bins(tree, bins, ids, n_threads);
+    if (status == BL_OK && target->tests && tree->n_nodes == 1)
+        memset(tree->value, 0, (size_t)target->n_outputs * sizeof *tree->value);
     return status;
 }
 

@@ -26,6 +26,15 @@ typedef struct {
     int32_t first_feature, end_feature;
 } bl_unit;
 
+/* A node under the test of held_out.c. */
+typedef struct {
+    double gain;                   /* of the held-out rows, by what is left below it */
+    double by[2], judged[2];       /* cut by one half: gains of this half, of the other */
+    int32_t id;                    /* number of the leaf; then the node it is now in;
+                                      then where that one's next row belongs */
+    uint8_t cut, kept;             /* it is a leaf now; no node above it is */
+} bl_tested;
+
 typedef struct {
     const bl_bins *bins;
     const bl_target *target;
@@ -56,6 +65,8 @@ typedef struct {
     int64_t *task_totals;          /* sums of the words of each task */
     bl_exact *sums;                /* of each thread and leaf */
     int64_t *cursors;              /* likewise: where the thread stands in the leaf */
+    bl_tested *tested;             /* nodes, and sums of their held-out rows, or NULL */
+    bl_exact *held_sums;
 
     bl_workspace *workspace;
     int64_t cells_per_node;        /* of one lane */
@@ -185,7 +196,19 @@ bl_rule bl_rule_of(const bl_grower *s, int32_t id, int64_t feature);
 /* The value of output k of a leaf, from sums of the unquantised inputs. */
 double bl_rule_leaf(const bl_grower *s, int32_t id, int64_t k, double g, double divisor);
 
+/* The value of output k of a node, from sums of words. */
+double bl_node_value(const bl_grower *s, int32_t id, int k);
+
+/* ---- held_out.c --------------------------------------------------------------- */
+
+int64_t bl_test_nodes(const bl_grower *s, int64_t capacity);    /* to lay out for it */
+
+/* Cut the splits that fail on the held-out rows, and write the leaf of every row. */
+int bl_test_splits(bl_grower *s, bl_tree *tree, int32_t *ids);
+
 /* ---- leaves.c ----------------------------------------------------------------- */
+
+double bl_exact_real(bl_exact sum, double scale);
 
 /* Write the leaf of every sampled row, and the values of the leaves. */
 int bl_fit_leaves(bl_grower *s, bl_tree *tree, int32_t *ids);

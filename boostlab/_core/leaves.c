@@ -73,7 +73,7 @@ static void leaf_task(void *context, int64_t task, int thread)
         }
 }
 
-static double to_real(bl_exact sum, double scale)
+double bl_exact_real(bl_exact sum, double scale)
 {
     return ((double)sum.high + (double)sum.low * 0x1p-35) / scale;
 }
@@ -87,8 +87,8 @@ static void write_values(const leaf_job *job, bl_tree *tree)
         const bl_exact *sums = s->sums + l * job->n_sums;
         double *value = tree->value + job->leaves[l] * n_outputs;
         for (int64_t k = 0; k < n_outputs; k++) {
-            double g = to_real(sums[k], job->g_scale);
-            double h = to_real(sums[n_outputs + (own ? k : 0)], job->h_scale);
+            double g = bl_exact_real(sums[k], job->g_scale);
+            double h = bl_exact_real(sums[n_outputs + (own ? k : 0)], job->h_scale);
             double divisor = h + s->params->l2;
             if (s->rules)
                 value[k] = bl_rule_leaf(s, job->leaves[l], k, g, divisor);

@@ -101,7 +101,7 @@ static PyObject *core_workspace(PyObject *self, PyObject *args)
 /* What PyArg_ParseTuple leaves of the arguments of grow. */
 typedef struct {
     PyObject *columns, *tiles, *n_bins, *categorical, *borders, *offsets, *bundles;
-    PyObject *gradient, *hessian, *weight, *rows, *features;
+    PyObject *gradient, *hessian, *weight, *rows, *features, *test;
     PyObject *feature, *left, *threshold, *value, *gain, *weight_out, *bin, *missing_left;
     PyObject *subset, *subsets;
     PyObject *seed, *ids, *workspace, *rules, *monotone, *interactions, *reduce;
@@ -123,9 +123,9 @@ static int parse_grow(PyObject *args, grow_arguments *a)
 {
     bl_params *p = &a->params;
     return PyArg_ParseTuple(
-        args, "(OOOOOOO)(OOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO|OL:grow", &a->columns, &a->tiles,
+        args, "(OOOOOOO)(OOOOOO)(iidddddiiO)(OOOOOOOOOO)OOiO|OL:grow", &a->columns, &a->tiles,
         &a->n_bins, &a->categorical, &a->borders, &a->offsets, &a->bundles,
-        &a->gradient, &a->hessian, &a->weight, &a->rows, &a->features, &p->max_leaves,
+        &a->gradient, &a->hessian, &a->weight, &a->rows, &a->features, &a->test, &p->max_leaves,
         &p->max_depth, &p->min_leaf_weight, &p->min_leaf_hessian, &p->l2, &p->category_smoothing, &p->category_l2,
         &p->depth_wise, &p->n_node_features, &a->seed,
         &a->feature, &a->left, &a->threshold, &a->value, &a->gain, &a->weight_out,
@@ -185,6 +185,42 @@ static int output_major(buffers *held, PyObject *object, const char *name,
     return fail("a tree has between 1 and 16 outputs");
 }
 
+static int is_disjoint(const int32_t *a, int64_t n, const int32_t *b, int64_t m)
+{
+    for (int64_t i = 0, j = 0; i < n && j < m; *(a[i] < b[j] ? &i : &j) += 1)
+        if (a[i] == b[j])
+            return 0;
+    return 1;
+}
+
+/* None, or the two halves of the held-out rows and the step of the test. */
+static int grow_test(buffers *held, PyObject *test, const bl_bins *bins,
+                     bl_target *target)
+{
+    PyObject *rows[2];
+    if (test == Py_None)
+        return 1;
+    if (!PyTuple_Check(test))
+        return fail("test must be a tuple or None");
+    if (!PyArg_ParseTuple(test, "OOd:test", rows, rows + 1, &target->test_step))
+        return 0;
+    if (!(target->test_step >= 0) || isinf(target->test_step))
+        return fail("the step of a test must be at least 0 and finite");
+    target->tests = 1;
+    for (int half = 0; half < 2; half++) {
+        if (!(target->held[half] =
+                  vector(held, rows[half], "held-out rows", I32, -1, READ)))
+            return 0;
+        int64_t n = target->n_held[half] = length_of(held);
+        if (n && !check_rows(target->held[half], n, bins->n_rows))
+            return 0;
+        if (!target->rows
+            || !is_disjoint(target->rows, target->n_sampled, target->held[half], n))
+            return fail("held-out rows must be others than rows, which must be given");
+    }
+    return 1;
+}
+
 static int grow_target(buffers *held, const grow_arguments *a, const bl_bins *bins,
                        bl_target *target)
 {
@@ -205,7 +241,8 @@ static int grow_target(buffers *held, const grow_arguments *a, const bl_bins *bi
         && !check_rows(target->rows, target->n_sampled, bins->n_rows))
         return 0;
     return optional(held, a->features, "features", U8, bins->n_features, READ,
-                    (void **)&target->features);
+                    (void **)&target->features)
+        && grow_test(held, a->test, bins, target);
 }
 
 static int grow_borders(buffers *held, const grow_arguments *a, grow_input *in)

@@ -23,18 +23,33 @@ static double *row_of(const bl_grower *s, int32_t id, int row)
     return s->rules + ((int64_t)id * N_ROWS + row) * s->format.lanes;
 }
 
-/* Value a node by its sums of words; its parent's value and its bounds are there. */
-static void value_node(bl_grower *s, int32_t id)
+/* Gradients and hessians of one output of a node, from its sums of words. */
+static void node_sums(const bl_grower *s, int32_t id, int k, double *g, double *h)
 {
     const bl_format *format = &s->format;
     const int64_t *total = s->totals + id * s->cell_words;
-    double w = bl_node_weight(s, id);
-    for (int k = 0; k < format->lanes; k++) {
-        uint64_t hw = (uint64_t)total[format->lanes + k];
-        double g = (double)total[k] * (1.0 / format->g_scale);
-        double h = format->has_hessian
-            ? (double)(int64_t)(hw >> format->w_bits) * (1.0 / format->h_scale)
-            : (double)(int64_t)hw * (1.0 / format->w_scale);
+    uint64_t hw = (uint64_t)total[format->lanes + k];
+    *g = (double)total[k] * (1.0 / format->g_scale);
+    *h = format->has_hessian
+        ? (double)(int64_t)(hw >> format->w_bits) * (1.0 / format->h_scale)
+        : (double)(int64_t)hw * (1.0 / format->w_scale);
+}
+
+double bl_node_value(const bl_grower *s, int32_t id, int k)
+{
+    double g, h;
+    if (s->rules)
+        return row_of(s, id, VALUE)[k];
+    node_sums(s, id, k, &g, &h);
+    return h + s->params->l2 > 0 ? -g / (h + s->params->l2) : 0.0;
+}
+
+/* Value a node by its sums of words; its parent's value and its bounds are there. */
+static void value_node(bl_grower *s, int32_t id)
+{
+    double w = bl_node_weight(s, id), g, h;
+    for (int k = 0; k < s->format.lanes; k++) {
+        node_sums(s, id, k, &g, &h);
         row_of(s, id, VALUE)[k] =
             bl_rule_value(g, h + s->params->l2, w, s->params,
                           id ? s->params->path_smoothing : 0.0, row_of(s, id, PARENT)[k],

@@ -90,6 +90,9 @@ static size_t lay_out(bl_grower *s, int64_t capacity, char *block)
     s->heap = reserve(block, &used, capacity, sizeof *s->heap);
     s->sums = reserve(block, &used, n_sums, sizeof *s->sums);
     s->cursors = reserve(block, &used, (capacity + 1) / 2 * s->n_threads, sizeof(int64_t));
+    s->tested = reserve(block, &used, bl_test_nodes(s, capacity), sizeof *s->tested);
+    s->held_sums =
+        reserve(block, &used, bl_test_nodes(s, capacity) * 4 * k, sizeof *s->held_sums);
     s->drawn = reserve(block, &used, 2 * f, sizeof *s->drawn);
     s->keys = reserve(block, &used, f, sizeof *s->keys);
     s->splits = reserve(block, &used, 2 * f, sizeof *s->splits);

@@ -12,6 +12,7 @@ from boostlab import _core
 
 REFUSED = (ValueError, TypeError, BufferError, OverflowError)
 NAN, INF = float("nan"), float("inf")
+NO_ROWS = np.zeros(0, np.int32)
 
 
 def _problem():
@@ -328,6 +329,19 @@ SCALARS = {
     "seed": [-1, 2**64, 0.5, "3", None],
     "workspace": [3, "text", np.zeros(3)],
     "n_threads": [0, -1, 2**31, 257, 1.5, "3", None],
+    "test": [
+        *[(NO_ROWS, NO_ROWS, step) for step in (-0.1, NAN, INF, "3", None)],
+        (NO_ROWS, NO_ROWS),
+        (NO_ROWS, NO_ROWS, 0.1, 1),
+        [NO_ROWS, NO_ROWS, 0.1],
+        (NO_ROWS, None, 0.1),
+        (NO_ROWS.astype(np.int64), NO_ROWS, 0.1),
+        *[
+            (NO_ROWS, np.array(rows, np.int32), 0.1)
+            for rows in ([1, 60], [-1, 3], [3, 1], [3, 3])
+        ],
+        (np.array([1, 2], np.int32), NO_ROWS, 0.1),  # the tree is grown on row 2
+    ],
     "min_gain": [-1.0, NAN, "3", None],
     "l1": [-1.0, NAN, INF, "3", None],
     "max_delta_step": [0.0, -1.0, NAN, "3", None],

@@ -26,16 +26,19 @@ def part_of(problem, first, end):
     def cut(values):
         return None if values is None else values[first:end].copy()
 
-    rows = problem.rows
-    if rows is not None:
-        rows = (rows[(rows >= first) & (rows < end)] - first).astype(np.int32)
+    def cut_rows(rows):
+        if rows is None:
+            return None
+        return (rows[(rows >= first) & (rows < end)] - first).astype(np.int32)
+
     return oracle.replace(
         problem,
         columns=problem.columns[:, first:end].copy(),
         gradient=cut(problem.gradient),
         hessian=cut(problem.hessian),
         weight=cut(problem.weight),
-        rows=rows,
+        rows=cut_rows(problem.rows),
+        held=problem.held and tuple(cut_rows(half) for half in problem.held),
     )
 
 

@@ -110,6 +110,7 @@ def grow_arguments(
         "weight": problem.weight,
         "rows": problem.rows,
         "features": problem.features,
+        "test": None if problem.held is None else (*problem.held, params.test_step),
         "borders": problem.borders,
         "offsets": problem.offsets,
         "max_leaves": params.max_leaves,
@@ -185,7 +186,7 @@ GROUPS = (
         "offsets",
         "bundles",
     ),
-    ("gradient", "hessian", "weight", "rows", "features"),
+    ("gradient", "hessian", "weight", "rows", "features", "test"),
     (
         "max_leaves",
         "max_depth",

@@ -48,6 +48,7 @@ class Params:
     interactions: tuple[frozenset[int], ...] | None = None
     n_tree_features: int = NO_LIMIT
     n_level_features: int = NO_LIMIT
+    test_step: float = 0.0  # with held-out rows
 
     @property
     def has_rules(self) -> bool:
@@ -76,6 +77,7 @@ class Problem:
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
     features: np.ndarray | None = None
+    held: tuple[np.ndarray, np.ndarray] | None = None  # other rows, to test splits on
     categorical: np.ndarray | None = None
     borders: np.ndarray = field(default_factory=lambda: np.zeros(0))
     offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -526,12 +528,16 @@ def grow_by(problem: Problem, search, search_level) -> Tree:
 
 def _finish(problem: Problem, nodes: list[Node]) -> Tree:
     """Compute leaf values and lay the nodes out as arrays."""
+    if problem.held is not None:
+        nodes = tested(problem, nodes)
     ids = np.zeros(problem.columns.shape[1], np.int32)
     value = np.zeros((len(nodes), problem.n_outputs))
     for i, node in enumerate(nodes):
         if node.feature < 0:
             value[i] = leaf_values(problem, node)
             ids[node.members] = i
+    if problem.held is not None and len(nodes) == 1:
+        value[:] = 0.0
     if problem.gradient.ndim == 1:
         value = value[:, 0]
 
@@ -551,6 +557,88 @@ def _finish(problem: Problem, nodes: list[Node]) -> Tree:
         array("bin", np.uint8), array("missing_left", np.uint8), subset,
         np.array(subsets, np.uint64).reshape(-1, 4), ids,
     )  # fmt: skip
+
+
+# The test of splits on held-out rows
+
+
+def tested(problem: Problem, nodes: list[Node]) -> list[Node]:
+    """The nodes that are left where splits must serve the held-out rows.
+
+    Rows are given back to nodes, the leaves of which alone have kept theirs.
+    """
+    gains = []
+    for node in reversed(nodes):
+        if node.feature >= 0:
+            children = nodes[node.left : node.left + 2]
+            node.rows = np.sort(np.concatenate([c.rows for c in children]))
+            node.members = np.sort(np.concatenate([c.members for c in children]))
+        gains.insert(0, [held_out_gain(problem, node, half) for half in range(2)])
+    both = [first + second for first, second in gains]
+    cut, _ = cut_nodes(nodes, both, both)
+    judged = 0.0
+    for half in range(2):
+        own, other = ([g[side] for g in gains] for side in (half, 1 - half))
+        judged += cut_nodes(nodes, own, other)[1]
+    if not judged > 0:
+        cut.add(0)
+    for i in cut:
+        node = nodes[i]
+        node.feature = node.left = -1
+        node.gain = node.threshold = 0.0
+        node.bin, node.missing_left, node.subset = 0, False, None
+    kept = [0]
+    for i in range(len(nodes)):
+        if i in kept and nodes[i].feature >= 0:
+            kept += [nodes[i].left, nodes[i].left + 1]
+    kept.sort()
+    for i in kept:
+        if nodes[i].feature >= 0:
+            nodes[i].left = kept.index(nodes[i].left)
+    return [nodes[i] for i in kept]
+
+
+def cut_nodes(
+    nodes: list[Node], gains: list[float], judges: list[float]
+) -> tuple[set[int], float]:
+    """The nodes to cut by some gains, and what is left is worth to the judges."""
+    gains, judges, cut = list(gains), list(judges), set()
+    for i in reversed(range(len(nodes))):
+        left = nodes[i].left
+        if nodes[i].feature < 0:
+            continue
+        below = gains[left] + gains[left + 1]
+        if below > gains[i] and (i > 0 or below > 0):
+            gains[i], judges[i] = below, judges[left] + judges[left + 1]
+        else:
+            cut.add(i)
+    bare = nodes[0].feature >= 0 and 0 in cut
+    return cut, 0.0 if bare else judges[0]
+
+
+def held_out_gain(problem: Problem, node: Node, half: int) -> float:
+    """What a node's value, from its words, gains on half of its held-out rows."""
+    params, held = problem.params, np.concatenate(problem.held)
+    rows = np.intersect1d(problem.held[half], node.members)
+    outputs, gain = problem.outputs, 0.0
+    greatest = max((float(np.abs(g[held]).max(initial=0)) for g, _ in outputs))
+    for k, (g, h) in enumerate(outputs):
+        if h is not None:
+            most = max(float(c[held].max(initial=0)) for _, c in outputs)
+            total_h = exact_sum(h, rows, most)
+        elif problem.weight is not None:
+            most = float(problem.weight[held].max(initial=0))
+            total_h = exact_sum(problem.weight, rows, most)
+        else:
+            total_h = float(len(rows))
+        total_g = exact_sum(g, rows, greatest)
+        if node.rule is not None:
+            v = float(node.rule.value[k])
+        else:
+            divisor = float(node.sums[1, k]) + params.l2
+            v = -float(node.sums[0, k]) / divisor if divisor > 0 else 0.0
+        gain -= (2.0 * total_g + params.test_step * total_h * v) * v
+    return gain
 
 
 def exact_sum(values: np.ndarray, rows: np.ndarray, greatest: float) -> float:

@@ -255,7 +255,26 @@ def random_case(
         params = with_rules(params, f, n_outputs, rng)
     sets = categorical if categorical.any() else None
     problem = make_problem(x, borders, g, h, w, rows, mask, params, sets)
+    if n > 1 and rng.random() < 0.3:
+        problem = with_held_out(problem, rng)
     return Case(x, problem)
+
+
+def with_held_out(problem: oracle.Problem, rng: np.random.Generator) -> oracle.Problem:
+    """The same problem, grown on some of its rows and tested on some others."""
+    rows = rng.permutation(problem.sample)
+    n_grown = int(rng.integers(1, len(rows) + 1))
+    n_held = int(rng.integers(0, len(rows) - n_grown + 1))
+    held = rows[n_grown : n_grown + n_held]
+    cut = int(rng.integers(0, n_held + 1)) if rng.random() < 0.3 else n_held // 2
+    halves = tuple(np.sort(h).astype(np.int32) for h in (held[:cut], held[cut:]))
+    params = oracle.replace(problem.params, test_step=float(rng.choice([0, 0.1, 1])))
+    return oracle.replace(
+        problem,
+        params=params,
+        rows=np.sort(rows[:n_grown]).astype(np.int32),
+        held=halves,
+    )
 
 
 def make_problem(
