@@ -56,6 +56,14 @@ class Groups:
         """Return the groups of some rows, a mask or positions, numbered anew."""
         return Groups.of(self.codes[index])
 
+    def row_sums(self, code: NDArray[np.uint64], weight: Array) -> NDArray[np.uint64]:
+        """Return the sum of the rows' words in each group, modulo 2^64, in no order.
+
+        A row counts as often as its weight is a multiple of the least in its group.
+        """
+        least = self.reduce(np.minimum, weight)[self.codes]
+        return self.reduce(np.add, code * np.rint(weight / least).astype(np.uint64))
+
     def reduce(self, ufunc: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
         """Return ``ufunc`` over the values (n,) of each group, shape (Q,).
 

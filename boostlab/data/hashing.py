@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boostlab import _core
 from boostlab.parallel import n_threads
+
+if TYPE_CHECKING:
+    from boostlab.data.table import Table
 
 Array = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -33,6 +37,18 @@ def hash_rows(columns: Iterable[NDArray[Any]], n_rows: int, seed: int) -> Words:
             values = values.astype(np.float64)
         _core.hash_rows(values[:, None], code, n_threads())
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class RowCodes:
+    """The view of a table as 64 bits for each row: equal rows have equal bits."""
+
+    def fit(self, table: Table) -> None:
+        """Learn nothing."""
+
+    def apply(self, fitted: None, table: Table) -> Words:
+        """Return the bits, shape (n,)."""
+        return hash_rows(table.columns(), table.n_samples, 0)
 
 
 def mix(code: Words) -> Words:

@@ -235,17 +235,7 @@ def order_key(rows: Rows, seed: int) -> NDArray[np.uint64]:
     order_by = hash_rows(columns, len(rows.y), seed)
     if rows.group is None:
         return order_by
-    return mix(_group_sums(rows, order_by))[rows.group.codes]
-
-
-def _group_sums(rows: Rows, code: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the sum of the rows' words in each group, modulo 2^64, in no order.
-
-    A row counts as often as its weight is a multiple of the least in its group.
-    """
-    least = rows.group.reduce(np.minimum, rows.weight)[rows.group.codes]
-    times = np.rint(rows.weight / least).astype(np.uint64)
-    return rows.group.reduce(np.add, code * times)
+    return mix(rows.group.row_sums(order_by, rows.weight))[rows.group.codes]
 
 
 def _first_share(

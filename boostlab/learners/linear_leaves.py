@@ -140,6 +140,11 @@ class LinearTrees:
         """Number of outputs K."""
         return self.partition.n_outputs
 
+    @property
+    def n_splits(self) -> int:
+        """Number of splits of all trees."""
+        return self.partition.n_splits
+
     def cells(self, table: Table) -> NDArray[np.int32]:
         """Return the leaf of each row in each tree, shape (n_trees, n), int32."""
         return self.partition.cells(table)

@@ -68,6 +68,11 @@ class LinearTree(Piece):
         self.l2 = l2
         self.extrapolate = extrapolate
 
+    @property
+    def split_test(self) -> float:
+        """Share of the rows on which the tree tests its splits; 0 for no test."""
+        return 0.0 if self.tree is None else self.tree.split_test
+
     def validate(self) -> None:
         """Check the parameters; raise TypeError or ValueError."""
         if self.tree is not None:

@@ -12,6 +12,7 @@ from boostlab import _core
 from boostlab.checks import check_number
 from boostlab.contributions import Cells
 from boostlab.data.binning import BinnedTable, Bins
+from boostlab.learners.held_out import held_out_rows
 from boostlab.learners.tree_rules import (
     FORMS,
     SETS,
@@ -138,6 +139,20 @@ class Tree(Piece):
         Try every threshold of a feature, or one drawn at random for each node, as
         extremely randomised trees do (Geurts et al., 2006).
 
+    split_test : float, default=0.0
+        Share of the rows on which the splits are tested, 0 for no test, at most 0.5.
+        These rows are drawn anew for each round, and have no part in growing its tree
+        nor in the values of its leaves. A split stays only if their loss, to second
+        order, falls more by the leaves left below it than by a leaf in its place.
+        And none stays, so that the tree adds 0, unless the trees that are cut like
+        this by either half of these rows lower the loss of the other half. Equal rows
+        are held out together, and so are the rows of a query. Oblivious trees are cut
+        split by split, too.
+    test_step : float, default=0.2
+        The multiple of the leaf values for which `split_test` compares losses, at
+        least 0. More than the learning rate asks more of a split than that it does no
+        harm.
+
     Notes
     -----
     With l1, a greatest step, smoothing, signs or random splits, a side of a split has
@@ -172,6 +187,8 @@ class Tree(Piece):
         max_features_tree: float = 1.0,
         max_features_level: float = 1.0,
         splitter: str = "best",
+        split_test: float = 0.0,
+        test_step: float = 0.2,
     ) -> None:
         self.max_leaf_nodes = max_leaf_nodes
         self.max_depth = max_depth
@@ -194,6 +211,8 @@ class Tree(Piece):
         self.max_features_tree = max_features_tree
         self.max_features_level = max_features_level
         self.splitter = splitter
+        self.split_test = split_test
+        self.test_step = test_step
 
     def validate(self) -> None:
         """Check the parameters; see :meth:`boostlab.pieces.Piece.validate`."""
@@ -249,6 +268,8 @@ class Tree(Piece):
             )
         if self.splitter not in ("best", "random"):
             raise ValueError(f"splitter is {self.splitter!r}; give 'best' or 'random'.")
+        check_number("split_test", self.split_test, at_least=0, at_most=0.5)
+        check_number("test_step", self.test_step, at_least=0)
 
     def _check_oblivious(self) -> None:
         """Refuse what a tree of one split a level cannot honour."""
@@ -281,6 +302,10 @@ class Tree(Piece):
     def fit(self, target: Target, state: State) -> tuple[Trees, Cells]:
         """Grow the trees; see :class:`boostlab.protocols.WeakLearner`."""
         view = Bins(self.max_bins)
+        test = None
+        if self.split_test:
+            grown, held = held_out_rows(target, state, self.split_test)
+            target, test = replace(target, rows=grown), (*held, self.test_step)
         parts, groups = self._groups(target, state.rng)
         ids = np.empty((len(groups), target.table.n_samples), dtype=np.int32)
         seeds = state.rng.integers(0, 2**64, size=len(groups), dtype=np.uint64)
@@ -288,7 +313,7 @@ class Tree(Piece):
         max_leaves, limits = self._limits(target, among)
         sets = interaction_sets(self.interaction_cst, target.table)
         signs = monotone_signs(self.monotonic_cst, target.table, target.n_outputs)
-        sample = _sample(target, among)
+        sample = (*_sample(target, among), test)
         trees = _grown(
             target.table.view(view),
             target.table.categorical,
@@ -308,7 +333,12 @@ class Tree(Piece):
                 )
             ],
         )
-        if self.multi_strategy == "shared" and target.n_outputs > MOST_OUTPUTS:
+        is_sketched = (
+            self.multi_strategy == "shared" and target.n_outputs > MOST_OUTPUTS
+        )
+        if is_sketched and test is not None and trees[0].n_nodes == 1:
+            trees = (replace(trees[0], value=np.zeros((1, target.n_outputs))),)
+        elif is_sketched:
             values = self._leaf_values(target, ids[0], trees[0].n_nodes)
             trees = (replace(trees[0], value=values),)
         borders = target.table.fitted(view)

@@ -71,6 +71,11 @@ class Trees:
         """Number of outputs K that the trees add to."""
         return sum(tree.n_outputs for tree in self.trees)
 
+    @property
+    def n_splits(self) -> int:
+        """Number of splits of all trees."""
+        return sum(int(np.count_nonzero(tree.feature >= 0)) for tree in self.trees)
+
     def contribution(self, state: State) -> Cells:
         """Return the leaf of every row of ``state.table``, with the leaf values."""
         return Cells(self.cells(state.table), self.cell_values)
