@@ -304,6 +304,7 @@ class Tree(Piece):
         view = Bins(self.max_bins)
         test = None
         if self.split_test:
+            refuse("split_test", "leave it at 0")
             grown, held = held_out_rows(target, state, self.split_test)
             target, test = replace(target, rows=grown), (*held, self.test_step)
         parts, groups = self._groups(target, state.rng)
