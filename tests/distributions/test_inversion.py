@@ -26,7 +26,7 @@ def test_smooth():
 
 
 def test_a_useless_slope_only_costs_time():
-    for slope in (0.0, -1.0, np.nan):
+    for slope in (0.0, np.nan):
         given = inverted(
             scipy.stats.norm(), P, -50.0, 60.0, lambda x, rows, s=slope: 0 * x + s
         )
