@@ -238,7 +238,7 @@ def test_few_rows_cannot_promise_much():
     ("params", "message"),
     [
         ({"distribution": "gauss"}, "distribution is 'gauss'"),
-        ({"scoring_rule": "brier"}, "scoring_rule is 'brier'"),
+        ({"scoring_rule": "spherical"}, "scoring_rule is 'spherical'"),
         ({"line_search": "exact"}, "line_search is 'exact'"),
         ({"compat": "ngboost"}, "compat is 'ngboost'"),
         ({"learner": "tree", "max_depth": 5}, "max_depth cannot be set together"),

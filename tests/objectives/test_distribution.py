@@ -108,8 +108,8 @@ def test_a_score_of_ones_own():
 def test_mistakes():
     with pytest.raises(ValueError, match="distribution 'gauss' is unknown"):
         DistributionObjective("gauss").validate()
-    with pytest.raises(ValueError, match="scoring_rule is 'brier'"):
-        DistributionObjective("normal", "brier").validate()
+    with pytest.raises(ValueError, match="scoring_rule is 'spherical'"):
+        DistributionObjective("normal", "spherical").validate()
     with pytest.raises(ValueError, match="calibration"):
         DistributionObjective(calibration=[0.5, 2.0]).validate()
     with pytest.raises(ValueError, match="not one of classes"):
