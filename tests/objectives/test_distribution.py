@@ -116,3 +116,8 @@ def test_mistakes():
         DistributionObjective().with_classes(3)
     with pytest.raises(TypeError, match="does not determine"):
         DistributionObjective().link.link(np.zeros((1, 1)))
+
+
+def test_the_brier_score_is_for_classes():
+    with pytest.raises(ValueError, match="'normal' is not one of classes"):
+        DistributionObjective("normal", "brier").validate()
