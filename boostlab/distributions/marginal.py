@@ -20,6 +20,13 @@ HALVINGS = 30
 CLOSE = 1e-14
 """Gain of a step, as a share of the score, that is taken for none."""
 
+SUFFICIENT = 0.1
+"""Share of the gain that the slope promises which a step must keep.
+
+Else a long step, due to one far target, could end where the score is hardly lower, and
+flat.
+"""
+
 
 def maximise_likelihood(distribution: Distribution, y: Array, weight: Array) -> Array:
     """Return the raw parameters of greatest weighted likelihood, shape (K,).
@@ -40,8 +47,8 @@ def minimise_score(
     """Return the raw parameters of least weighted mean score, shape (K,).
 
     Natural-gradient descent (Fisher scoring, under the log score), with steps that are
-    halved until the score falls. Where none lowers it any more, or where the limits of
-    the family are reached, the best point so far is returned.
+    halved until the score falls enough (Armijo's rule). Where none does any more, or
+    where the limits of the family are reached, the best point so far is returned.
 
     Parameters
     ----------
@@ -88,7 +95,7 @@ def minimise_score(
             for _ in range(HALVINGS):
                 trial = np.clip(raw - step, low, high)
                 value = mean_score(trial)
-                if value < best:
+                if value < best - SUFFICIENT * float(gradient @ (raw - trial)):
                     break
                 step /= 2
             else:

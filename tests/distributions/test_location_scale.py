@@ -63,3 +63,17 @@ def test_spread_of_mostly_equal_targets():
     median, spread = median_and_spread(y, np.ones(9))
     assert median == 1.0
     assert spread == pytest.approx(y.std())
+
+
+def test_gumbel_fit_is_not_driven_off_by_far_bounds():
+    # At the start the slope is the exponential of the lowest bound.
+    rng = np.random.default_rng(0)
+    y = rng.standard_t(3, 400) * np.exp(0.5 * rng.normal(size=400))
+    ends = np.column_stack([y, y])
+    ends[::4, 1] = np.inf
+    ends[1::7, 0], ends[1::7, 1] = -np.inf, y[1::7]
+    family, score = Gumbel(), LogScore()
+    raw = family.marginal(ends, np.ones(400))
+    rows = np.asfortranarray(np.tile(raw, (400, 1)))
+    slope = score.gradient(family, ends, rows).mean(0) * [np.exp(raw[1]), 1]
+    assert np.max(np.abs(slope)) < 1e-4
