@@ -28,7 +28,7 @@ from boostlab.distributions.incomplete import (
     trigamma_rest,
 )
 from boostlab.distributions.moments import SMALLEST, floored, weighted_moments
-from boostlab.distributions.positive import log_targets
+from boostlab.distributions.positive import log_targets, positive_only
 from boostlab.distributions.supports import LOG_LIMIT, safe_exp
 from boostlab.registry import register
 
@@ -178,10 +178,11 @@ class Gamma(Distribution):
 
         Source: Minka (2002), Estimating a gamma distribution, equation 8.
         """
+        y, weight = positive_only(y, weight)
         log_mean = np.log(floored(weighted_moments(y, weight)[0], y))
         share = weight / np.max(weight)
         # log mean less mean log: of targets that differ little, by their differences.
-        gap = np.average(exp_rest(log_targets(y) - log_mean), weights=share)
+        gap = np.average(exp_rest(np.log(y) - log_mean), weights=share)
         gap = max(float(gap), 0.5 * SMALLEST**2)
         root = np.sqrt((gap - 3.0) ** 2 + 24.0 * gap)
         # 3 - gap + root, which has no digits left for large gaps.

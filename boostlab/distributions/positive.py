@@ -27,10 +27,22 @@ def over_scale(y: Array, log_scale: Array) -> tuple[Array, Array]:
         return np.clip(y / scale, 0.0, _FARTHEST), scale
 
 
+def positive_only(y: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the rows with positive targets; one target of 1 if there is none.
+
+    Bounds of censored targets may be 0, of which the logarithm says nothing.
+    """
+    inside = y > 0
+    if not inside.any():
+        return np.ones(1), np.ones(1)
+    return y[inside], weight[inside]
+
+
 def log_moments(y: Array, weight: Array) -> tuple[float, float]:
-    """Return weighted mean and standard deviation of ``log y``.
+    """Return weighted mean and standard deviation of ``log y``, of positive targets.
 
     The deviation is at least 1e-10, which is the relative spread of equal targets.
     """
-    mean, deviation = weighted_moments(log_targets(y), weight)
+    y, weight = positive_only(y, weight)
+    mean, deviation = weighted_moments(np.log(y), weight)
     return mean, max(deviation, SMALLEST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import exprel, gammaln, polygamma, psi
@@ -22,6 +24,7 @@ from boostlab.distributions.supports import safe_exp
 from boostlab.registry import register
 
 Array = NDArray[np.float64]
+_Share = Callable[[Array, Array], Array]
 
 _GAMMA = np.euler_gamma
 _REST = 1.0 - _GAMMA
@@ -125,12 +128,16 @@ class Weibull(Distribution):
     def crps(self, y: Array, raw: Array) -> Array:
         """Return the CRPS, shape (n,)."""
         slope = self.cdf(y, raw) - self.sf(y, raw)
-        return y * slope + self._crps_rest(y, raw)[0]
+        partial = _moment(log_gamma_cdf, y, raw, 1.0)
+        return y * slope + self._whole(raw) - 2.0 * partial
 
     def crps_gradient(self, y: Array, raw: Array) -> Array:
         """Return its derivatives, shape (n, 2)."""
-        by_scale, by_shape = self._crps_rest(y, raw)
-        return columns(by_shape, by_scale)
+        partial = _moment(log_gamma_cdf, y, raw, 1.0)
+        by_shape = _moment_by_shape(log_gamma_cdf, y, raw, 1.0)
+        whole, inverse = self._whole(raw), bounded_shape(-raw[:, 0])
+        whole_by_shape = -inverse * (psi(1.0 + inverse) - _LOG_2) * whole
+        return columns(whole_by_shape - 2.0 * by_shape, whole - 2.0 * partial)
 
     def crps_metric(self, raw: Array) -> Array:
         """Return the metric of the CRPS, shape (n, 2, 2).
@@ -169,22 +176,23 @@ class Weibull(Distribution):
 
     def crps_below(self, bound: Array, raw: Array) -> Array:
         """Return the integral of the squared cdf up to `bound`, shape (n,)."""
-        below = self._below(bound, raw)[0]
-        return np.maximum(bound, 0.0) * self.cdf(bound, raw) ** 2 + below
+        square = self.cdf(bound, raw) ** 2
+        return np.maximum(bound, 0.0) * square + self._lower(bound, raw)
 
     def crps_above(self, bound: Array, raw: Array) -> Array:
         """Return the integral of the squared survival function from `bound` on."""
-        return self._above(bound, raw)[0] - bound * self.sf(bound, raw) ** 2
+        return self._upper(bound, raw) - bound * self.sf(bound, raw) ** 2
 
     def crps_below_gradient(self, bound: Array, raw: Array) -> Array:
         """Return the derivatives of :meth:`crps_below`, shape (n, 2)."""
-        by_scale, by_shape = self._below(bound, raw)
-        return columns(by_shape, by_scale)
+        once = _moment_by_shape(log_gamma_cdf, bound, raw, 1.0)
+        twice = _moment_by_shape(log_gamma_cdf, bound, raw, 2.0)
+        return columns(twice - 2.0 * once, self._lower(bound, raw))
 
     def crps_above_gradient(self, bound: Array, raw: Array) -> Array:
         """Return the derivatives of :meth:`crps_above`, shape (n, 2)."""
-        by_scale, by_shape = self._above(bound, raw)
-        return columns(by_shape, by_scale)
+        by_shape = _moment_by_shape(log_gamma_sf, bound, raw, 2.0)
+        return columns(by_shape, self._upper(bound, raw))
 
     def start(self, y: Array, weight: Array) -> Array:
         """Return k and lam of which ``log y`` has mean and deviation, shape (2,)."""
@@ -207,26 +215,21 @@ class Weibull(Distribution):
         raw[0] = min(raw[0], most)
         return raw
 
-    # Each integral below is a boundary term, whose derivatives cancel, and a rest that
-    # is its own derivative by log lam.
+    # Each integral is a boundary term, whose derivatives cancel, and the sum of two of
+    # the three terms below, a sum that is its own derivative by log lam.
 
-    def _crps_rest(self, y: Array, raw: Array) -> tuple[Array, Array]:
-        """Return ``-2m P(a, t) + m 2^(-1/k)``, and its derivative by log k."""
-        partial, by_shape = _moment(log_gamma_cdf, y, raw, 1.0)
-        log_half, inverse = _log_mean(raw, 2.0)
-        half = np.exp(np.clip(log_half, -_CEILING, _CEILING))
-        half_by_shape = -inverse * (psi(1.0 + inverse) - _LOG_2) * half
-        return half - 2.0 * partial, half_by_shape - 2.0 * by_shape
+    def _whole(self, raw: Array) -> Array:
+        """Return ``m 2^(-1/k)``."""
+        return np.exp(np.clip(_log_mean(raw, 2.0)[0], -_CEILING, _CEILING))
 
-    def _below(self, bound: Array, raw: Array) -> tuple[Array, Array]:
-        """Return the rest of the integral below a bound."""
-        once, once_by_shape = _moment(log_gamma_cdf, bound, raw, 1.0)
-        twice, twice_by_shape = _moment(log_gamma_cdf, bound, raw, 2.0)
-        return twice - 2.0 * once, twice_by_shape - 2.0 * once_by_shape
+    def _lower(self, y: Array, raw: Array) -> Array:
+        """Return the rest of the integral of the squared cdf up to y."""
+        once = _moment(log_gamma_cdf, y, raw, 1.0)
+        return _moment(log_gamma_cdf, y, raw, 2.0) - 2.0 * once
 
-    def _above(self, bound: Array, raw: Array) -> tuple[Array, Array]:
-        """Return the rest of the integral above a bound."""
-        return _moment(log_gamma_sf, bound, raw, 2.0)
+    def _upper(self, y: Array, raw: Array) -> Array:
+        """Return the rest of the integral of the squared survival function from y."""
+        return _moment(log_gamma_sf, y, raw, 2.0)
 
 
 def _powers(y: Array, raw: Array) -> tuple[Array, Array, Array]:
@@ -243,16 +246,21 @@ def _log_mean(raw: Array, times: float) -> tuple[Array, Array]:
     return log_mean, inverse
 
 
-def _moment(log_share, y: Array, raw: Array, times: float) -> tuple[Array, Array]:
-    """Return the part of a mean below or above y, and its derivative by log k.
+def _moment(log_share: _Share, y: Array, raw: Array, times: float) -> Array:
+    """Return the part below or above y of a mean.
 
     `log_share` is the log of the incomplete gamma function, lower or upper, and the
     mean is that at the survival function ``e^(-times t)``.
     """
     log_mean, inverse = _log_mean(raw, times)
-    shape = 1.0 + inverse
-    log_t = _powers(y, raw)[0] + np.log(times)
-    moment = np.exp(np.clip(log_mean + log_share(shape, log_t), -_FARTHEST, _CEILING))
+    log_part = log_share(1.0 + inverse, _powers(y, raw)[0] + np.log(times))
+    return np.exp(np.clip(log_mean + log_part, -_FARTHEST, _CEILING))
+
+
+def _moment_by_shape(log_share: _Share, y: Array, raw: Array, times: float) -> Array:
+    """Return the derivative of :func:`_moment` by log k, at the same t."""
+    inverse = _log_mean(raw, times)[1]
+    shape, log_t = 1.0 + inverse, _powers(y, raw)[0] + np.log(times)
     slope = slope_by_log(lambda at: log_share(at, log_t), shape, shape_step(shape))
     by_shape = psi(shape) - np.log(times) + slope / shape
-    return moment, -inverse * by_shape * moment
+    return -inverse * by_shape * _moment(log_share, y, raw, times)

@@ -117,3 +117,14 @@ def test_log_normal_crps_of_a_narrow_one_is_a_normals():
     linear = np.repeat([[np.exp(mu), mu + log_s]], 3, axis=0)
     given = LogNormal().crps(y, raw)
     np.testing.assert_allclose(given, Normal().crps(y, linear), rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", [Gamma(), LogNormal(), Weibull()], ids=repr)
+def test_bounds_of_zero_do_not_spoil_the_fit(family):
+    # "More than 0" says nothing of a positive target.
+    y = np.random.default_rng(0).gamma(2.0, size=60)
+    ends = np.column_stack([y, y])
+    empty = np.tile([0.0, np.inf], (3, 1))
+    raw = family.marginal(np.vstack([ends, empty]), np.ones(63))
+    np.testing.assert_allclose(raw, family.marginal(ends, np.ones(60)), atol=1e-5)
+    assert np.isfinite(family.marginal(empty, np.ones(3))).all()
