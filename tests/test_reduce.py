@@ -127,6 +127,15 @@ def test_diamonds(real_table):
     assert whole.n_iter_ > 2
 
 
+def test_features_that_one_fit_would_bundle():
+    """Enough rows, in each part too, for flags to share bytes where they are alone."""
+    rng = np.random.default_rng(3)
+    flags = (rng.random((24_000, 6)) < 0.3).astype(float)
+    y = flags @ np.arange(6) + rng.standard_normal(24_000)
+    make = maker(GradientBoostingRegressor, n_estimators=2, early_stopping=False)
+    check(make, {"X": flags, "y": y}, n_parts=[2])
+
+
 @pytest.mark.parametrize("multi_strategy", ["separate", "shared"])
 def test_satimage(real_table, multi_strategy):
     """Six classes, by trees of their own and by shared ones; all rows drawn anew."""

@@ -484,7 +484,7 @@ def _grown(
     leaf of every row, and rules.
     """
     any_categorical = bool(categorical.any())
-    tiles = binned.tiles()
+    tiles = binned.tiles(bundled=parts() is None)  # codes of parts would differ
     table = (
         binned.columns,
         tiles.codes,
