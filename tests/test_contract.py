@@ -48,6 +48,8 @@ ESTIMATORS = {
     "early stopping classifier": GradientBoostingClassifier(
         early_stopping=True, scoring="accuracy", n_iter_no_change=20
     ),
+    "automatic regressor": GradientBoostingRegressor(n_estimators="auto"),
+    "automatic classifier": GradientBoostingClassifier(n_estimators="auto", tol=1e-4),
     "absolute error": GradientBoostingRegressor(loss="absolute_error", **FAST),
     "quantile": GradientBoostingRegressor(loss="quantile", quantile=0.3, **FAST),
     "balanced": GradientBoostingClassifier(

@@ -12,6 +12,7 @@ from boostlab.callbacks.early_stopping import EarlyStopping
 from boostlab.callbacks.history import History
 from boostlab.callbacks.monitor import BaseMonitor
 from boostlab.callbacks.progress import Progress
+from boostlab.callbacks.split_stopping import SplitStopping
 from boostlab.callbacks.time_budget import TimeBudget
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "EarlyStopping",
     "History",
     "Progress",
+    "SplitStopping",
     "TimeBudget",
 ]

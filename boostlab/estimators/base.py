@@ -295,9 +295,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         has_val, stops_early = val.X is not None, self.early_stopping
         is_auto = stops_early == "auto"
         if is_auto:
-            stops_early = has_val or (
-                count(len(rows.y)) > AUTO_STOPPING_ABOVE and rows.can_be_parted
-            )
+            many = count(len(rows.y)) > AUTO_STOPPING_ABOVE and rows.can_be_parted
+            stops_early = self.n_estimators != "auto" and (has_val or many)
         if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)
             aside = hold_out(rows, fraction, seeds[0], hasattr(self, "classes_"))

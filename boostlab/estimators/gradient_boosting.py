@@ -50,7 +50,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     learning_rate : float or "auto", default="auto"
         Factor on what each round adds, greater than 0. "auto" is 0.05 where the number
         of rounds is left to the data, and 0.1 where `n_estimators` gives it.
-    n_estimators : int or None, default=None
+    n_estimators : int, "auto" or None, default=None
         Number of rounds, at least 1. None leaves it to the data, up to 1000 rounds:
         where `early_stopping` holds rows out, it chooses; otherwise, with
         ``early_stopping="auto"``, cross-validation in four folds does, and the model
@@ -58,6 +58,13 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         in what `scoring` says; the number is the geometric mean of the best ones, times
         4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
         100.
+        "auto" finds it in one fit of all rows: each round grows its tree on a random
+        70 % of the rows, and keeps of it what also lowers the loss of the others. The
+        fit ends when twice `n_iter_no_change` rounds in a row have kept nothing (or
+        have not lowered the training loss by `tol` times its start), or with a warning
+        after ``200 / learning_rate``. Early stopping, `dropout` and `warm_start` do not
+        go with it; a `learner` must test its splits, as
+        ``boostlab.learners.Tree(split_test=0.3)`` does.
     max_leaf_nodes : int, "auto" or None, default="auto"
         Most leaves of a tree, at least 2; None for no limit. "auto" is 0.3 times the
         square root of the total sample weight, but at least 6 and at most 31: 6 up to
@@ -236,7 +243,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         quantile: float | None = None,
         learner: Any = None,
         learning_rate: float | str = "auto",
-        n_estimators: int | None = None,
+        n_estimators: int | str | None = None,
         max_leaf_nodes: int | str | None = "auto",
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",
@@ -355,7 +362,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     learning_rate : float or "auto", default="auto"
         Factor on what each round adds, greater than 0. "auto" is 0.05 where the number
         of rounds is left to the data, and 0.1 where `n_estimators` gives it.
-    n_estimators : int or None, default=None
+    n_estimators : int, "auto" or None, default=None
         Number of rounds, at least 1. None leaves it to the data, up to 1000 rounds:
         where `early_stopping` holds rows out, it chooses; otherwise, with
         ``early_stopping="auto"``, cross-validation in four folds does, and the model
@@ -363,6 +370,13 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         in what `scoring` says; the number is the geometric mean of the best ones, times
         4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
         100.
+        "auto" finds it in one fit of all rows: each round grows its tree on a random
+        70 % of the rows, and keeps of it what also lowers the loss of the others. The
+        fit ends when twice `n_iter_no_change` rounds in a row have kept nothing (or
+        have not lowered the training loss by `tol` times its start), or with a warning
+        after ``200 / learning_rate``. Early stopping, `dropout` and `warm_start` do not
+        go with it; a `learner` must test its splits, as
+        ``boostlab.learners.Tree(split_test=0.3)`` does.
     max_leaf_nodes : int, "auto" or None, default="auto"
         Most leaves of a tree, at least 2; None for no limit. "auto" is 0.3 times the
         square root of the total sample weight, but at least 6 and at most 31: 6 up to
@@ -544,7 +558,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         *,
         learner: Any = None,
         learning_rate: float | str = "auto",
-        n_estimators: int | None = None,
+        n_estimators: int | str | None = None,
         max_leaf_nodes: int | str | None = "auto",
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",

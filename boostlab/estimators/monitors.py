@@ -14,8 +14,12 @@ from boostlab.callbacks.generator import generator_from
 from boostlab.callbacks.history import History
 from boostlab.callbacks.monitor import BaseMonitor, Losses
 from boostlab.callbacks.progress import Progress
+from boostlab.callbacks.split_stopping import SplitStopping
 from boostlab.protocols import Monitor
 from boostlab.state import Ensemble, Run
+
+AUTO_PATIENCE = 2
+"""Rounds without a split that end ``n_estimators="auto"``, by n_iter_no_change."""
 
 
 class GoOnFrom(BaseMonitor):
@@ -79,6 +83,12 @@ class FitMonitors:
                 estimator.n_iter_no_change, estimator.tol, loss
             ).sharing(losses)
             first.append(self.early_stopping)
+        if estimator.n_estimators == "auto":
+            first.append(
+                SplitStopping(
+                    AUTO_PATIENCE * estimator.n_iter_no_change, estimator.tol
+                ).sharing(losses)
+            )
         if estimator.verbose:
             first.append(Progress(every=int(estimator.verbose)).sharing(losses))
         own = sorted(

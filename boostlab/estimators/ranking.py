@@ -275,8 +275,15 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         :class:`BoostingRegressor` for what can be given.
     learning_rate : float, default=0.1
         Factor on what each round adds, greater than 0.
-    n_estimators : int, default=100
-        Number of rounds, at least 1.
+    n_estimators : int or "auto", default=100
+        Number of rounds, at least 1. "auto" finds it in one fit of all rows: each round
+        grows its tree on 70 % of the queries, drawn at random, and keeps of it what
+        also lowers the loss of the others. The fit ends when twice `n_iter_no_change`
+        rounds in a row have kept nothing (or have not lowered the training loss by
+        `tol` times its start), or with a warning
+        after ``200 / learning_rate``. Early stopping, `dropout` and `warm_start` do not
+        go with it; a `learner` must test its splits, as
+        ``boostlab.learners.Tree(split_test=0.3)`` does.
     max_leaf_nodes : int, "auto" or None, default=31
         Most leaves of a tree, at least 2; None for no limit; "auto" as for
         :class:`GradientBoostingRegressor`.
@@ -451,7 +458,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         *,
         learner: Any = None,
         learning_rate: float = 0.1,
-        n_estimators: int = 100,
+        n_estimators: int | str = 100,
         max_leaf_nodes: int | str | None = 31,
         max_depth: int | None = None,
         min_samples_leaf: float | str = "auto",

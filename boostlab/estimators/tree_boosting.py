@@ -67,11 +67,21 @@ GIVEN_ROUNDS: dict[str, float] = {"learning_rate": 0.1, "max_features": 1.0}
 Small steps on some of the features generalise better, if there are enough of them.
 """
 
+AUTO_SHARE = 0.3
+"""Share of the rows that ``n_estimators="auto"`` holds out of each round's tree."""
+
+AUTO_CAUTION = 2.0
+"""The step that its trees are tested for, as a multiple of the learning rate."""
+
+AUTO_STEPS = 200
+"""Its most rounds, times the learning rate."""
+
 LINEAR_L2 = 1.0
 """Default penalty of the slopes of linear leaves."""
 
 TREE_DOMAINS: dict[str, Domain] = {
     "learner": LearnerOrName(optional=True, lists=False),
+    "n_estimators": Number(at_least=1, integer=True, also=("auto",)),
     "learning_rate": Number(above=0),
     "max_leaf_nodes": Number(at_least=2, integer=True, also=("auto", None)),
     "max_depth": Number(at_least=1, integer=True, also=(None,)),
@@ -99,7 +109,7 @@ TREE_DOMAINS: dict[str, Domain] = {
 }
 
 FREE_DOMAINS: dict[str, Domain] = {
-    "n_estimators": Number(at_least=1, integer=True, also=(None,)),
+    "n_estimators": Number(at_least=1, integer=True, also=(None, "auto")),
     "learning_rate": Number(above=0, also=("auto",)),
     "max_features": Number(above=0, at_most=1, also=("auto",)),
 }
@@ -124,6 +134,8 @@ class TreeBoosting:
     def _conflicts(self) -> list[str]:
         """Return what is wrong with the combination of parameters."""
         faults = super()._conflicts() + self._sampling_faults()
+        if isinstance(self.n_estimators, str) and self.n_estimators == "auto":
+            faults += self._auto_faults()
         if self._dart() is not None and self.warm_start:
             faults.append(
                 "dropout changes earlier rounds in every round, so that a warm start "
@@ -153,6 +165,36 @@ class TreeBoosting:
                 "which replaces the tree that they describe; set them on the learner."
             )
         return faults
+
+    def _auto_faults(self) -> list[str]:
+        """Return what cannot go with a number of rounds that is found out."""
+        auto, faults = "n_estimators='auto'", []
+        if self.early_stopping is not False and self.early_stopping != "auto":
+            faults.append(
+                f"{auto} and early_stopping=True both stop the fit; leave "
+                "early_stopping at 'auto', or give n_estimators as a number."
+            )
+        if self.warm_start:
+            faults.append(
+                f"{auto} leaves no rounds to add by warm_start=True; give n_estimators "
+                "as a number, or start from the model by init."
+            )
+        if self._dart() is not None:
+            faults.append(
+                f"{auto} does not go with dropout, where a round without a split would "
+                "still change the others; leave dropout at 0."
+            )
+        if self.learner is not None and not getattr(self.learner, "split_test", 0):
+            faults.append(
+                f"{auto} needs a learner that tests its splits; leave learner out, or "
+                "give one such as boostlab.learners.Tree(split_test=0.3)."
+            )
+        return faults
+
+    def _n_rounds(self, *asked: Any) -> int:
+        if self.n_estimators == "auto":
+            return max(1, round(AUTO_STEPS / self._resolved("learning_rate")))
+        return super()._n_rounds(*asked)
 
     def _sampling_faults(self) -> list[str]:
         """Return what is wrong with sampling and subsample together."""
@@ -209,7 +251,11 @@ class TreeBoosting:
 
     def _tree(self) -> Tree:
         params = {n: getattr(self, n, d) for n, d in TREE_DEFAULTS.items()}
-        return Tree(**params | {"max_features": self._resolved("max_features")})
+        tree = Tree(**params | {"max_features": self._resolved("max_features")})
+        if self.n_estimators == "auto":
+            step = AUTO_CAUTION * self._resolved("learning_rate")
+            tree.set_params(split_test=AUTO_SHARE, test_step=step)
+        return tree
 
     def _signs_by_output(self) -> Any:
         """Return `monotonic_cst` with numbers of outputs in place of class labels."""
