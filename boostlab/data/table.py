@@ -138,8 +138,7 @@ class Table:
                 "The table is on disk, and what asks for its values needs them in "
                 "memory; use boostlab.learners.Tree alone, or fit on fewer rows."
             )
-        if not isinstance(self._values, np.ndarray):  # from now on there is a copy
-            self._values = np.asarray(self._values)
+        self.collect()
         return self._values
 
     @property
@@ -171,6 +170,11 @@ class Table:
     def dtype(self) -> np.dtype[Any]:
         """Type of the values, float32 or float64."""
         return self._values.dtype
+
+    def collect(self) -> None:
+        """Copy what is read where it lies, for who will read all of it often."""
+        if isinstance(self._values, TakenRows | FrameValues):
+            self._values = np.asarray(self._values)
 
     def features(self, first: int, stop: int) -> NDArray[np.floating[Any]]:
         """Return the values of some features, shape (n_samples, stop - first)."""

@@ -60,6 +60,7 @@ def contribution_of(
     rounds: NDArray[np.intp], ensemble: Ensemble, state: State
 ) -> Array:
     """Return what some rounds of `ensemble` add to the rows of `state`, (n, K)."""
+    state.table.collect()  # rounds are dropped again and again
     chosen = [ensemble.rounds[i] for i in rounds]
     nothing = np.zeros(len(ensemble.baseline))
     return Ensemble(nothing, ensemble.update, chosen).predict(state.table)
