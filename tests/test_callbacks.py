@@ -96,15 +96,27 @@ def test_the_start_may_be_the_best():
 
 
 def test_tolerance_counts_for_patience_and_not_for_the_best():
-    stopping = EarlyStopping(n_iter_no_change=3, tol=0.5)
+    stopping = EarlyStopping(n_iter_no_change=3, tol=0.1)
     run = run_script([stopping], [5.0, 4.9, 4.8, 4.7, 4.6, 4.4])
     assert run.ensemble.n_rounds == 3
     assert run.best.n_rounds == 3
 
 
 def test_slow_gains_that_add_up_count():
-    run = run_script([EarlyStopping(3, tol=0.25)], [5.0, 4.9, 4.8, 4.7, 4.6, 4.4])
+    run = run_script([EarlyStopping(3, tol=0.05)], [5.0, 4.9, 4.8, 4.7, 4.6, 4.4])
     assert run.ensemble.n_rounds == 5
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
+def test_patience_does_not_depend_on_the_unit_of_the_loss(unit):
+    losses = [unit * x for x in (5.0, 4.9, 4.8, 4.79, 4.78, 4.77, 1.0)]
+    run = run_script([EarlyStopping(3, tol=0.01)], losses)
+    assert run.ensemble.n_rounds == 5
+
+
+def test_patience_where_the_start_is_infinite():
+    run = run_script([EarlyStopping(2, tol=0.5)], [math.inf, 5.0, 4.8, 4.7, 1.0])
+    assert run.ensemble.n_rounds == 3
 
 
 def test_a_loss_that_is_not_a_number_is_never_the_best():

@@ -46,7 +46,7 @@ ESTIMATORS = {
     ),
     "early stopping regressor": GradientBoostingRegressor(early_stopping=True),
     "early stopping classifier": GradientBoostingClassifier(
-        early_stopping=True, scoring="accuracy", n_iter_no_change=20
+        n_estimators=100, early_stopping=True, scoring="accuracy", n_iter_no_change=20
     ),
     "automatic regressor": GradientBoostingRegressor(n_estimators="auto"),
     "automatic classifier": GradientBoostingClassifier(n_estimators="auto", tol=1e-4),

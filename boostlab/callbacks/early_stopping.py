@@ -22,8 +22,9 @@ class EarlyStopping(BaseMonitor):
     n_iter_no_change : int, default=10
         Stop after this many rounds in a row of which none improved, at least 1.
     tol : float, default=1e-7
-        A round improves if its loss is more than `tol` below that of the last one
-        that improved; at least 0. It does not influence which round is the best.
+        A round improves if its loss is below that of the last one that improved by
+        more than `tol` times the loss at the start; at least 0. So it does not depend
+        on the unit of the target. It does not influence which round is the best.
     loss : callable, optional
         ``loss(run) -> float``, smaller is better. By default the objective's
         weighted mean loss on the held-out rows, or on the training rows if there
@@ -84,7 +85,9 @@ class EarlyStopping(BaseMonitor):
         if loss < self.best_loss_:
             self.best_loss_, self.best_round_ = loss, run.ensemble.n_rounds
             run.best = run.ensemble.snapshot()
-        if loss < self._reference - self.tol:
+        start = abs(self.losses_[0])
+        least = self.tol * start if math.isfinite(start) else self.tol
+        if loss < self._reference - least:
             self._reference, self._stale = loss, 0
         else:
             self._stale += 1
