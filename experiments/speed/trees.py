@@ -11,7 +11,7 @@ machine hits all of them, and medians over the repeats are reported with the rat
 each method of the same threads. All methods get the same numeric matrix, 100 trees of
 31 leaves, 255 bins, learning rate 0.1, 20 rows a leaf, l2 of 1 and no early stopping.
 Times are of `fit(X, y)` with everything in it (binning too) and of `predict` from the
-raw matrix. The real tables are found through BOOSTLAB_DATA and skipped without it.
+raw matrix. The repeats have seeds of their own. The real tables are found through BOOSTLAB_DATA and skipped without it.
 `boostlab_shared` is our classifier with one tree for all classes. --busy keeps that
 many processes running beside the fits.
 """
@@ -154,6 +154,7 @@ def make(
     threads: int,
     n_trees: int = N_TREES,
     n_leaves: int = N_LEAVES,
+    seed: int = 0,
 ):
     """Return an unfitted estimator of `method`."""
     if method.startswith("boostlab"):
@@ -170,7 +171,7 @@ def make(
             max_bins=BINS,
             early_stopping=False,
             n_jobs=threads,
-            random_state=0,
+            random_state=seed,
         )
     if method.startswith("lightgbm"):
         from lightgbm import LGBMClassifier, LGBMRegressor
@@ -184,7 +185,7 @@ def make(
             max_bin=BINS,
             use_quantized_grad=method.endswith("quantised"),
             n_jobs=threads,
-            random_state=0,
+            random_state=seed,
             verbosity=-1,
         )
     if method == "xgboost":
@@ -201,7 +202,7 @@ def make(
             learning_rate=RATE,
             max_bin=BINS,
             n_jobs=threads,
-            random_state=0,
+            random_state=seed,
         )
     from sklearn.ensemble import (
         HistGradientBoostingClassifier,
@@ -217,18 +218,20 @@ def make(
         learning_rate=RATE,
         max_bins=BINS,
         early_stopping=False,
-        random_state=0,
+        random_state=seed,
     )
 
 
-def measure(path: str, method: str, threads: int, leaves: int) -> dict[str, float]:
+def measure(
+    path: str, method: str, threads: int, leaves: int, seed: int
+) -> dict[str, float]:
     """Fit once in this process and return what was measured."""
     from sklearn.metrics import log_loss, mean_squared_error
 
     parts = np.load(path)
     X, y, X_test, y_test = (parts[f"arr_{i}"] for i in range(4))
     classify = "small" not in path and "hflights" not in path
-    model = make(method, classify, threads, N_TREES, leaves)
+    model = make(method, classify, threads, N_TREES, leaves, seed)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     labels = y.astype(int) if classify else y
     start = time.perf_counter()
@@ -265,7 +268,7 @@ def run_worker(
     """Measure in a fresh process; None if it failed, for instance not installed."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     worker = [sys.executable, __file__, "--worker", str(path), method]
-    worker += [str(threads), str(leaves)]
+    worker += [str(threads), str(leaves), str(seed)]
     done = subprocess.run(worker, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(f"  {method} failed: {done.stderr.strip().splitlines()[-1:]}")
@@ -304,11 +307,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/speed/trees.csv"))
     parser.add_argument("--leaves", type=int, default=N_LEAVES)
     parser.add_argument("--busy", type=int, default=0, help="processes beside the fits")
-    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        path, method, threads, leaves = options.worker
-        print(json.dumps(measure(path, method, int(threads), int(leaves))))
+        path, method, *numbers = options.worker
+        print(json.dumps(measure(path, method, *map(int, numbers))))
         return
     busy = keep_busy(options.busy)
     try:
@@ -331,7 +334,7 @@ def compare(options: argparse.Namespace) -> None:
                     for method in options.methods:
                         if method.endswith("shared") and "class" not in data:
                             continue
-                        row = run_worker(path, method, threads, options.leaves)
+                        row = run_worker(path, method, threads, options.leaves, repeat)
                         if row is not None:
                             key = {"data": data, "threads": threads, "repeat": repeat}
                             rows.append({**key, "method": method, **row})
