@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.checks import check_number
-from boostlab.data.hashing import hash_rows, uniform
+from boostlab.data.hashing import hash_rows, told_apart, uniform
 from boostlab.pieces import Piece
 from boostlab.registry import register
 from boostlab.state import State
@@ -89,12 +89,13 @@ class GroupsAndColumns(RowsAndColumns):
 
 @register("hashed_rows")
 class HashedRows(RowsAndColumns):
-    """A share of the rows, in which equal rows are never parted, and of the columns.
+    """A share of the rows, in which equal rows are hardly parted, and of the columns.
 
     Every row is drawn with the same chance, but the draw belongs to its values and its
     target, and not to its place: so it does not depend on the order of the rows, and a
-    row of weight 2 is the same as that row given twice. Where no row is drawn, as may
-    happen among a handful, all are.
+    row of weight 2 is the same as that row given twice. Rows that are frequent are
+    drawn one by one, as it would be all of them or none otherwise. Where no row is
+    drawn, as may happen among a handful, all are.
 
     Parameters
     ----------
@@ -115,7 +116,8 @@ class HashedRows(RowsAndColumns):
             return None, features
         if HASHES not in state.carried:
             columns = itertools.chain(state.table.columns(), np.atleast_2d(state.y.T))
-            state.carried[HASHES] = hash_rows(columns, len(state.y), 0)
+            code = hash_rows(columns, len(state.y), 0)
+            state.carried[HASHES] = told_apart(code, state.weight)
         seed = int(state.rng.integers(2**63))
         chance = uniform(state.carried[HASHES], seed)
         rows = np.flatnonzero(chance < self.subsample)

@@ -199,7 +199,13 @@ class _Stays:
 
     def __init__(self, event: ArrayLike, time: ArrayLike):
         event, time = check_event_times(event, time)
-        self.times, self.survival = kaplan_meier(~event, time)
+        # Who had the event at a time was not at risk of being censored at it.
+        self.times, place = np.unique(time, return_inverse=True)
+        events = np.bincount(place[event], minlength=len(self.times))
+        leaving = np.bincount(place, minlength=len(self.times))
+        at_risk = leaving[::-1].cumsum()[::-1] - events
+        stay = 1.0 - (leaving - events) / np.maximum(at_risk, 1)
+        self.survival = np.cumprod(stay)
 
     def after(self, time: Array) -> Array:
         """Return P(C > t); its last positive value beyond the last censoring."""

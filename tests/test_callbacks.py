@@ -114,6 +114,12 @@ def test_patience_does_not_depend_on_the_unit_of_the_loss(unit):
     assert run.ensemble.n_rounds == 5
 
 
+def test_what_the_caller_watches_has_its_own_unit():
+    losses = iter([0.0, -1.0, -1.4, -1.8, -2.2, -9.0])
+    own = EarlyStopping(2, tol=0.5, loss=lambda run: next(losses))
+    assert run_script([own], [6, 5, 4, 3, 2, 1]).ensemble.n_rounds == 5
+
+
 def test_patience_where_the_start_is_infinite():
     run = run_script([EarlyStopping(2, tol=0.5)], [math.inf, 5.0, 4.8, 4.7, 1.0])
     assert run.ensemble.n_rounds == 3

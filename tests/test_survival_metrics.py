@@ -104,3 +104,14 @@ def test_mistakes():
     with pytest.raises(ValueError, match="ascending"):
         integrated_brier_score(EVENT, TIME, np.zeros((N, 2)), [2.0, 1.0])
     assert np.isnan(dynamic_auc(EVENT, TIME, RISK, [100.0])).all()
+
+
+def test_brier_score_where_events_and_censorings_tie():
+    """Whoever has the event at a time was not at risk of being censored at it."""
+    rng = np.random.default_rng(0)
+    event_time, end = rng.integers(1, 6, (2, 100_000)).astype(float)
+    event, time = event_time <= end, np.minimum(event_time, end)
+    at = np.array([2.0, 3.0, 4.0])
+    survival = np.tile((5 - at) / 5, (len(time), 1))
+    found = brier_score(event, time, survival, at)
+    np.testing.assert_allclose(found, (5 - at) / 5 * at / 5, atol=0.01)

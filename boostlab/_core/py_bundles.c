@@ -82,7 +82,7 @@ static int bundle_in_range(const bl_bins *bins, int32_t f)
     if (b >= 0 && !bins->joint[b] && bins->n_codes[b] != bins->n_bins[f])
         return fail("the codes of a feature alone in a bundle are its bins");
     for (int32_t code = 0; b >= 0 && bins->joint[b] && code < bins->n_codes[b]; code++) {
-        uint8_t bin = bins->bin_of[f * 256 + code];
+        uint8_t bin = bins->bin_of[(int64_t)f * 256 + code];
         if (bin >= bins->n_bins[f] && bin != BL_MISSING)
             return fail("bin_of must hold bins of the feature");
     }

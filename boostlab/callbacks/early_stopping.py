@@ -23,8 +23,9 @@ class EarlyStopping(BaseMonitor):
         Stop after this many rounds in a row of which none improved, at least 1.
     tol : float, default=1e-7
         A round improves if its loss is below that of the last one that improved by
-        more than `tol` times the loss at the start; at least 0. So it does not depend
-        on the unit of the target. It does not influence which round is the best.
+        more than `tol` times the loss at the start, so that the unit of the target
+        does not matter; or where `loss` is given, by more than `tol`. At least 0. It
+        does not influence which round is the best.
     loss : callable, optional
         ``loss(run) -> float``, smaller is better. By default the objective's
         weighted mean loss on the held-out rows, or on the training rows if there
@@ -86,8 +87,8 @@ class EarlyStopping(BaseMonitor):
             self.best_loss_, self.best_round_ = loss, run.ensemble.n_rounds
             run.best = run.ensemble.snapshot()
         start = abs(self.losses_[0])
-        least = self.tol * start if math.isfinite(start) else self.tol
-        if loss < self._reference - least:
+        unit = start if self.loss is None and math.isfinite(start) else 1.0
+        if loss < self._reference - self.tol * unit:
             self._reference, self._stale = loss, 0
         else:
             self._stale += 1

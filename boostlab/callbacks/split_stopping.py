@@ -89,11 +89,13 @@ class SplitStopping(BaseMonitor):
         return self.stopped_
 
     def end(self, run: Run) -> None:
-        """Warn if the rounds ran out before the splits did."""
+        """Cut rounds without a gain, and warn, if the rounds ran out first."""
         if not self.stopped_ and run.ensemble.n_rounds >= run.n_rounds:
+            if self._stale and run.best is None:
+                run.best = run.ensemble[: run.ensemble.n_rounds - self._stale]
             warnings.warn(
-                f"After {run.n_rounds} rounds there are still splits that pass the "
-                "test; the model is that of these rounds. Give a larger learning_rate "
+                f"The {run.n_rounds} rounds ran out before {self.n_iter_no_change} in "
+                "a row had no split that passes the test and gains. Give a larger learning_rate "
                 "or tol for fewer rounds, or n_estimators as a number.",
                 ConvergenceWarning,
                 stacklevel=2,

@@ -51,6 +51,43 @@ class RowCodes:
         return hash_rows(table.columns(), table.n_samples, 0)
 
 
+FREQUENT_SHARE, FREQUENT_ROWS = 0.002, 30
+"""Of the weight and rows from which on equal rows are drawn one by one."""
+
+
+def told_apart(code: Words, weight: Array) -> Words:
+    """Return the codes with the rows of frequent ones told apart by their number.
+
+    Equal rows have equal codes, so that a draw by code takes all of them or none: then
+    nobody is asked what he has seen, and a row of weight 2 is that row given twice. But
+    where some values are so frequent that the draw would leave out, say, all rows of
+    one class among those with some features, their rows are drawn one by one.
+
+    Parameters
+    ----------
+    code : ndarray of uint64, shape (n,)
+        Hashes of the rows.
+    weight : ndarray of shape (n,)
+        Their weights.
+    """
+    slots = (code >> np.uint64(48)).astype(np.intp)
+    totals = np.bincount(slots, weight, 1 << 16)
+    least = FREQUENT_SHARE * totals.sum()
+    rows = np.flatnonzero((totals > least)[slots])
+    if len(rows) < FREQUENT_ROWS:
+        return code
+    _, where, counts = np.unique(code[rows], return_inverse=True, return_counts=True)
+    is_frequent = np.bincount(where, weight[rows]) > least
+    is_frequent &= counts >= FREQUENT_ROWS
+    order = np.argsort(where, kind="stable")
+    number = np.empty(len(rows), dtype=np.uint64)
+    number[order] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = is_frequent[where]
+    code = code.copy()
+    code[rows[chosen]] = mix(code[rows[chosen]] ^ mix(number[chosen]))
+    return code
+
+
 def mix(code: Words) -> Words:
     """Scramble 64-bit words; the finaliser of SplitMix64 (Steele et al., 2014)."""
     code = code + np.uint64(0x9E3779B97F4A7C15)

@@ -252,4 +252,8 @@ def _conformal_level(scores: Sequence[float], level: float) -> float:
     """Return the score of rank ``ceil((n + 1) level)``, or 1 where there is none."""
     # A product such as 10 * 0.9 must not be rounded up to the next rank.
     rank = int(np.ceil((len(scores) + 1) * level * (1.0 - 1e-12)))
-    return 1.0 if rank > len(scores) else float(scores[rank - 1])
+    if rank > len(scores):
+        return 1.0
+    # Quantiles of a lattice are the least value that reaches a level: a hair more, so
+    # that the target whose level this is lies inside.
+    return min(1.0, float(scores[rank - 1]) + 1e-12)

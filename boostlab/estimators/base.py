@@ -46,7 +46,7 @@ from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
 from boostlab.parallel import FEW_ROWS, threads
 from boostlab.protocols import Objective
-from boostlab.reduce import agree, count, refuse
+from boostlab.reduce import agree, count, refuse, total
 from boostlab.state import Ensemble, Problem, Run
 from boostlab.updates import AddToPrediction
 
@@ -295,7 +295,8 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         has_val, stops_early = val.X is not None, self.early_stopping
         is_auto = stops_early == "auto"
         if is_auto:
-            many = count(len(rows.y)) > AUTO_STOPPING_ABOVE and rows.can_be_parted
+            n_rows = max(count(len(rows.y)), total(rows.weight))
+            many = n_rows > AUTO_STOPPING_ABOVE and rows.can_be_parted
             stops_early = self.n_estimators != "auto" and (has_val or many)
         if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)

@@ -135,7 +135,8 @@ class ChunkedRows:
             y, weight = y[counts], weight[counts]
         self._spilling.append(columns)
         self._y.append(y)
-        self._weight.append(weight)
+        # A copy: the array may be filled anew, or be a view of the whole chunk.
+        self._weight.append(weight.copy())
         if block.group is not None:
             self._group.append(block.group[counts])
 

@@ -55,7 +55,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         where `early_stopping` holds rows out, it chooses; otherwise, with
         ``early_stopping="auto"``, cross-validation in four folds does, and the model
         is then fitted to all rows. Each fold stops after 20 rounds without improvement
-        in what `scoring` says; the number is the geometric mean of the best ones, times
+        in what `scoring` says (or `n_iter_no_change`, if that is more), and asks no
+        callbacks; the number is the geometric mean of the best ones, times
         4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
         100.
         "auto" finds it in one fit of all rows: each round grows its tree on a random
@@ -154,8 +155,8 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     n_iter_no_change : int, default=10
         Stop after this many rounds in a row without improvement, at least 1.
     tol : float, default=1e-7
-        Least improvement that counts for `n_iter_no_change`, as a share of what is
-        watched at the start, at least 0.
+        Least improvement that counts for `n_iter_no_change`, at least 0: as a share of
+        the loss at the start, or as it is where `scoring` is not "loss".
     keep_all_rounds : bool, default=False
         Whether to keep the rounds after the best one, too, as ``all_rounds_``.
     warm_start : bool, default=False
@@ -368,7 +369,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         where `early_stopping` holds rows out, it chooses; otherwise, with
         ``early_stopping="auto"``, cross-validation in four folds does, and the model
         is then fitted to all rows. Each fold stops after 20 rounds without improvement
-        in what `scoring` says; the number is the geometric mean of the best ones, times
+        in what `scoring` says (or `n_iter_no_change`, if that is more), and asks no
+        callbacks; the number is the geometric mean of the best ones, times
         4 / 3 as the model sees so many more rows. With ``early_stopping=False`` it is
         100.
         "auto" finds it in one fit of all rows: each round grows its tree on a random
@@ -467,8 +469,8 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
     n_iter_no_change : int, default=10
         Stop after this many rounds in a row without improvement, at least 1.
     tol : float, default=1e-7
-        Least improvement that counts for `n_iter_no_change`, as a share of what is
-        watched at the start, at least 0.
+        Least improvement that counts for `n_iter_no_change`, at least 0: as a share of
+        the loss at the start, or as it is where `scoring` is not "loss".
     keep_all_rounds : bool, default=False
         Whether to keep the rounds after the best one, too, as ``all_rounds_``.
     class_weight : dict or "balanced", optional

@@ -103,8 +103,8 @@ class NGBoostRegressor(NaturalBoosting, Regression):
     n_iter_no_change : int, default=20
         Stop after this many rounds in a row without improvement, at least 1.
     tol : float, default=1e-7
-        Least improvement that counts for `n_iter_no_change`, as a share of what is
-        watched at the start, at least 0.
+        Least improvement that counts for `n_iter_no_change`, at least 0: as a share of
+        the loss at the start, or as it is where `scoring` is not "loss".
     keep_all_rounds : bool, default=False
         Whether to keep the rounds after the best one, too, as ``all_rounds_``.
     warm_start : bool, default=False

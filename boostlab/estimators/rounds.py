@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.callbacks.early_stopping import EarlyStopping
+from boostlab.data.hashing import told_apart
 from boostlab.estimators.in_parts import check_rows_left
 from boostlab.estimators.rows import Rows, order_key
 from boostlab.reduce import any_of, gathered, own_rows
@@ -25,7 +26,7 @@ PLAIN_ROUNDS = 100
 """Rounds where nothing can choose their number."""
 
 PATIENCE = 20
-"""Rounds without improvement after which a fold stops."""
+"""Rounds without improvement after which a fold stops, or `n_iter_no_change`."""
 
 
 def fold_numbers(rows: Rows, n_folds: int, seed: int, stratify: bool) -> NDArray[Any]:
@@ -50,6 +51,8 @@ def fold_numbers(rows: Rows, n_folds: int, seed: int, stratify: bool) -> NDArray
     order_by, n_rows = order_key(rows, seed), len(rows.y)
     classes = rows.y if stratify else np.zeros(n_rows)
     order_by, classes, weight = map(gathered, (order_by, classes, rows.weight))
+    if rows.group is None:
+        order_by = told_apart(order_by, weight)
     fold = np.full(len(order_by), -1)
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
@@ -89,7 +92,7 @@ def chosen_rounds(estimator: Any, data: Any, first: Ensemble | None) -> int:
     first : Ensemble or None
         Rounds to go on from.
     """
-    best = [
+    found = [
         _best_round(
             estimator, replace(data, rows=rows, held_out=held_out), number, first
         )
@@ -97,20 +100,33 @@ def chosen_rounds(estimator: Any, data: Any, first: Ensemble | None) -> int:
             parted(data.rows, data.seed, hasattr(estimator, "classes_"))
         )
     ]
+    best = [rounds for rounds in found if rounds is not None]
     if not best:
         return PLAIN_ROUNDS
     mean = float(np.exp(np.mean(np.log(np.maximum(best, 1)))))
     return min(round(mean * N_FOLDS / (N_FOLDS - 1)), MOST_ROUNDS)
 
 
-def _best_round(estimator: Any, data: Any, number: int, first: Ensemble | None) -> int:
-    """Return the best round of one fold, counted from `first`."""
+def _best_round(
+    estimator: Any, data: Any, number: int, first: Ensemble | None
+) -> int | None:
+    """Return the best round of one fold, after `first`; None if none has a score.
+
+    Where the held-out rows lack a class, the objective's loss is watched: scores of
+    scikit-learn may not be defined there.
+    """
     problem = estimator._problem(data)
     objective = estimator._objective_of(problem, first is not None)
-    stopping = EarlyStopping(PATIENCE, estimator.tol, estimator._watched_loss(data))
+    patience = max(PATIENCE, estimator.n_iter_no_change)
+    classes = getattr(estimator, "classes_", ())
+    lacks = len(classes) > 0 and len(np.unique(data.held_out.y)) < len(classes)
+    watched = None if lacks else estimator._watched_loss(data)
+    stopping = EarlyStopping(patience, estimator.tol, watched)
     n_before = 0 if first is None else first.n_rounds
     # A generator of its own, so that the fit that follows does not depend on it.
     rng = np.random.default_rng([data.seed, number])
     boosting = estimator._make_boosting(objective)
     boosting.fit(problem, n_before + MOST_ROUNDS, rng, [stopping], first)
+    if not np.isfinite(stopping.losses_).any():
+        return None
     return stopping.best_round_ - n_before

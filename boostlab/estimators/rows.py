@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from boostlab.data.chunks import Chunks
 from boostlab.data.frame_values import FrameValues
-from boostlab.data.hashing import hash_rows, mix
+from boostlab.data.hashing import hash_rows, mix, told_apart
 from boostlab.data.sparse import Values, dense_columns
 from boostlab.data.taken import TakenRows, take_rows
 from boostlab.groups import Groups
@@ -184,9 +184,10 @@ def hold_out(
 
     Rows are ordered by a hash of the seed and their contents, and are held out from
     the beginning of that order until they have `fraction` of the weight. So equal
-    rows are never on both sides, the choice does not depend on the order of the
-    rows, and a row of weight 2 is the same as that row given twice. Where rows belong
-    together, whole groups take the place of rows: their hash is that of their rows.
+    rows are on one side, if they are not frequent (:func:`told_apart`), the choice does
+    not depend on the order of the rows, and a row of weight 2 is the same as that row
+    given twice. Where rows belong together, whole groups take the place of rows: their
+    hash is that of their rows.
 
     Parameters
     ----------
@@ -208,6 +209,8 @@ def hold_out(
     n_rows = len(order_by)  # of this part; from here on, all rows count
     y = gathered(rows.y) if stratify else None
     order_by, weight = gathered(order_by), gathered(rows.weight)
+    if rows.group is None:
+        order_by = told_apart(order_by, weight)
     held_out = np.zeros(len(order_by), dtype=bool)
     for label in [None] if y is None else np.unique(y):
         members = slice(None) if label is None else y == label

@@ -89,8 +89,8 @@ class NGBoostSurvival(NGBoostRegressor):
     n_iter_no_change : int, default=20
         Stop after this many rounds in a row without improvement, at least 1.
     tol : float, default=1e-7
-        Least improvement that counts for `n_iter_no_change`, as a share of what is
-        watched at the start, at least 0.
+        Least improvement that counts for `n_iter_no_change`, at least 0: as a share of
+        the loss at the start, or as it is where `scoring` is not "loss".
     keep_all_rounds : bool, default=False
         Whether to keep the rounds after the best one, too, as ``all_rounds_``.
     warm_start : bool, default=False
@@ -226,7 +226,29 @@ class NGBoostSurvival(NGBoostRegressor):
                 )
             event, time = (values[field] for field in values.dtype.names)
             y = censored_times(event, time)
+        elif values.ndim == 2 and values.shape[1] == 2:
+            y = _two_columns(values, y, name)
         return super()._check_targets(y, name)
+
+
+def _two_columns(values: NDArray[Any], y: Any, name: str) -> Any:
+    """Return the ends of intervals that two columns stand for."""
+    first, second = values.T
+    if values.dtype == object and all(isinstance(v, bool | np.bool_) for v in first):
+        return censored_times(first.astype(bool), second.astype(np.float64))
+    flags, times = first.astype(np.float64), second.astype(np.float64)
+    looks_like_events = (
+        np.isin(flags, (0.0, 1.0)).all()
+        and (flags == 1).any()
+        and np.isfinite(times).all()
+        and not (flags == times).any()
+    )
+    if looks_like_events:
+        raise ValueError(
+            f"{name} has a column of zeros and ones and one of times, but two columns "
+            "are the ends of intervals; give censored_times(event, time)."
+        )
+    return y
 
 
 def censored_times(event: ArrayLike, time: ArrayLike) -> Array:

@@ -174,6 +174,11 @@ class TreeBoosting:
                 f"{auto} and early_stopping=True both stop the fit; leave "
                 "early_stopping at 'auto', or give n_estimators as a number."
             )
+        if self.scoring != "loss":
+            faults.append(
+                f"{auto} does not ask scoring={self.scoring!r:.200}, but tests splits; "
+                "leave scoring at 'loss', or leave n_estimators out."
+            )
         if self.warm_start:
             faults.append(
                 f"{auto} leaves no rounds to add by warm_start=True; give n_estimators "
@@ -230,7 +235,8 @@ class TreeBoosting:
         value = getattr(self, name)
         if value != "auto":
             return value
-        return (FREE_ROUNDS if self.n_estimators is None else GIVEN_ROUNDS)[name]
+        is_free = self.n_estimators is None and bool(self.early_stopping)
+        return (FREE_ROUNDS if is_free else GIVEN_ROUNDS)[name]
 
     def _dart(self) -> Dart | None:
         """Return the rule of dropout, or None without any."""

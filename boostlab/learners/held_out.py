@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from boostlab.data.hashing import RowCodes, hash_rows, uniform
+from boostlab.data.hashing import RowCodes, hash_rows, told_apart, uniform
 from boostlab.state import State, Target
 
 Rows = NDArray[np.int32]
@@ -17,8 +17,9 @@ def held_out_rows(
     """Part the rows of a round: those to grow a tree on, and two halves to test it on.
 
     Rows are held out by a hash of a seed, their features and their targets: equal rows
-    are never parted, and a row of weight 2 is treated as that row given twice. Rows
-    that belong together, such as the documents of a query, are held out together.
+    are not parted, if they are not frequent, and a row of weight 2 is treated as that
+    row given twice. Rows that belong together, such as the documents of a query, are
+    held out together.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def held_out_rows(
         code = code ^ hash_rows(np.atleast_2d(state.y.T), len(code), seed)
         if state.group is not None:
             code = state.group.row_sums(code, state.weight)[state.group.codes]
+        else:
+            code = told_apart(code, target.weight)
     place = uniform(code, seed)
     rows = np.arange(len(code)) if target.rows is None else target.rows
     part = 2 - (place[rows] < share) - (place[rows] < share / 2).astype(int)

@@ -142,9 +142,10 @@ class Tree(Piece):
     split_test : float, default=0.0
         Share of the rows on which the splits are tested, 0 for no test, at most 0.5.
         These rows are drawn anew for each round, and have no part in growing its tree
-        nor in the values of its leaves. A split stays only if their loss, to second
-        order, falls more by the leaves left below it than by a leaf in its place.
-        And none stays, so that the tree adds 0, unless the trees that are cut like
+        nor in the values of its leaves (but in those that a step fits anew, as for
+        absolute errors, and in linear leaves). A split stays only if their loss, to
+        second order, falls more by the leaves left below it than by a leaf in its
+        place. And none stays, so that the tree adds 0, unless the trees that are cut like
         this by either half of these rows lower the loss of the other half. Equal rows
         are held out together, and so are the rows of a query. Oblivious trees are cut
         split by split, too.

@@ -11,9 +11,9 @@ machine hits all of them, and medians over the repeats are reported with the rat
 each method of the same threads. All methods get the same numeric matrix, 100 trees of
 31 leaves, 255 bins, learning rate 0.1, 20 rows a leaf, l2 of 1 and no early stopping.
 Times are of `fit(X, y)` with everything in it (binning too) and of `predict` from the
-raw matrix. The repeats have seeds of their own. The real tables are found through BOOSTLAB_DATA and skipped without it.
-`boostlab_shared` is our classifier with one tree for all classes. --busy keeps that
-many processes running beside the fits.
+raw matrix. Repeats have seeds of their own. The real tables are found through
+BOOSTLAB_DATA and skipped without it. `boostlab_shared` is our classifier with one tree
+for all classes. --busy keeps that many processes running beside the fits.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def keep_busy(n_processes: int) -> list[subprocess.Popen]:
 
 
 def run_worker(
-    path: Path, method: str, threads: int, leaves: int
+    path: Path, method: str, threads: int, leaves: int, seed: int
 ) -> dict[str, float] | None:
     """Measure in a fresh process; None if it failed, for instance not installed."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from boostlab.distributions import Normal, Predictive
+from boostlab.distributions import Normal, Poisson, Predictive
+from boostlab.distributions.predictive import conformity
 
 RAW = np.array([[0.0, 0.0], [10.0, np.log(2.0)], [-5.0, 1.0]])
 
@@ -53,3 +54,12 @@ def test_mistakes(predicted):
         predicted.interval(1.0)
     with pytest.raises(ValueError, match="n_samples"):
         predicted.sample(0)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 3.0, 5.0])
+def test_calibrated_intervals_of_counts_hold_the_target_they_come_from(value):
+    raw = np.full((99, 1), np.log(2.0))
+    scores = conformity(Predictive(Poisson(), raw), np.full(99, value))
+    low, high = Predictive(Poisson(), raw, scores).interval(0.9)
+    assert (low <= value).all()
+    assert (high >= value).all()

@@ -194,7 +194,7 @@ def test_the_unit_of_the_target_does_not_matter():
 def test_more_rounds_are_warned_of(monkeypatch):
     monkeypatch.setattr("boostlab.estimators.tree_boosting.AUTO_STEPS", 1)
     x, y = table()
-    with pytest.warns(ConvergenceWarning, match="After 10 rounds"):
+    with pytest.warns(ConvergenceWarning, match="The 10 rounds ran out"):
         assert regressor().fit(x, y).n_iter_ == 10
 
 
@@ -283,3 +283,10 @@ def test_the_monitor_goes_with_a_number_of_rounds():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         regressor(callbacks=[EarlyStopping(1, tol=1e9)]).fit(x, y)
+
+
+def test_a_scorer_is_not_asked():
+    with pytest.raises(ValueError, match="scoring='r2'"):
+        GradientBoostingRegressor(n_estimators="auto", scoring="r2").fit(
+            np.zeros((9, 1)), np.arange(9.0)
+        )

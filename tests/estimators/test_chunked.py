@@ -26,6 +26,7 @@ from boostlab import (
 from boostlab.callbacks import Checkpoint
 from boostlab.callbacks.monitor import BaseMonitor
 from boostlab.data import Chunks
+from boostlab.persistence import model_hash
 from boostlab.persistence.ensemble import ensemble_to_parts
 
 LIBRARIES = {"pandas": lambda f: f, "polars": pl.from_pandas, "arrow": pa.table}
@@ -572,3 +573,19 @@ def test_parquet_keeps_order_and_missing_values(tmp_path):
     model = GradientBoostingClassifier(**PARAMETERS, early_stopping=True).fit(data)
     check_same(model, expected)
     np.testing.assert_array_equal(model.predict(data), expected.predict(frame[names]))
+
+
+def test_an_array_of_weights_may_be_filled_anew():
+    rng = np.random.default_rng(0)
+    X, y, weight = rng.normal(size=(300, 3)), rng.normal(size=300), rng.random(300)
+    buffer = np.empty(100)
+
+    def refilled():
+        for start in range(0, 300, 100):
+            rows = slice(start, start + 100)
+            buffer[:] = weight[rows]
+            yield X[rows], y[rows], buffer
+
+    model = GradientBoostingRegressor(n_estimators=5, random_state=0)
+    one = model_hash(model.fit(Chunks(refilled())))
+    assert one == model_hash(model.fit(X, y, sample_weight=weight))

@@ -166,3 +166,48 @@ def test_a_warm_start_needs_a_number():
     model = GradientBoostingRegressor(warm_start=True)
     with pytest.raises(ValueError, match="warm_start goes on to a number of rounds"):
         model.fit(*noisy())
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr"])
+def test_folds_that_lack_a_class_watch_the_loss(scoring):
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    y = [0] * 90 + [1] * 27 + [2] * 3
+    model = GradientBoostingClassifier(scoring=scoring, random_state=0).fit(X, y)
+    assert 1 <= model.n_iter_ <= 1000
+
+
+def test_folds_without_a_score_have_no_say():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = [0] * 59 + [1]
+    model = GradientBoostingClassifier(scoring="roc_auc", random_state=0).fit(X, y)
+    by_loss = GradientBoostingClassifier(random_state=0).fit(X, y)
+    assert model.n_iter_ == by_loss.n_iter_
+
+
+def test_a_fixed_number_of_rounds_keeps_its_steps():
+    X, y = noisy()
+    given = GradientBoostingRegressor(
+        n_estimators=100, early_stopping=False, random_state=0
+    )
+    plain = GradientBoostingRegressor(early_stopping=False, random_state=0)
+    assert model_hash(given.fit(X, y)) == model_hash(plain.fit(X, y))
+
+
+def test_more_patience_than_the_folds_have_counts():
+    X, y = noisy(noise=3.0)
+    rounds = [
+        GradientBoostingRegressor(n_iter_no_change=n, random_state=0).fit(X, y).n_iter_
+        for n in (1, PATIENCE, 150)
+    ]
+    assert rounds[0] == rounds[1]
+    assert rounds[2] >= rounds[1]
+
+
+def test_many_rows_are_many_by_their_weight():
+    """Rows given twice are held out for early stopping; so are rows of weight 2."""
+    X, y = noisy(5100)
+    settings = {"max_leaf_nodes": 4, "learning_rate": 1.0, "random_state": 0}
+    heavy = GradientBoostingRegressor(**settings).fit(X, y, np.full(5100, 2.0))
+    twice = GradientBoostingRegressor(**settings).fit(np.tile(X, (2, 1)), np.tile(y, 2))
+    assert heavy.n_iter_ == twice.n_iter_
+    assert "validation_loss" in heavy.history_

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import boostlab
@@ -98,3 +99,15 @@ def test_mistakes():
         fitted(three)
     with pytest.raises(ValueError, match="row 0 of y"):
         fitted(censored_times(EVENT, SEEN - SEEN[0]))
+
+
+def test_events_and_times_in_two_columns_are_no_intervals():
+    rng = np.random.default_rng(0)
+    X, time = rng.normal(size=(80, 2)), rng.uniform(2.0, 9.0, 80)
+    event = rng.random(80) < 0.6
+    model = NGBoostSurvival(n_estimators=5, random_state=0)
+    frame = pd.DataFrame({"event": event, "time": time})
+    expected = model.fit(X, censored_times(event, time)).predict(X)
+    np.testing.assert_array_equal(model.fit(X, frame).predict(X), expected)
+    with pytest.raises(ValueError, match="censored_times"):
+        model.fit(X, np.column_stack([event, time]))
