@@ -95,8 +95,8 @@ class SplitStopping(BaseMonitor):
                 run.best = run.ensemble[: run.ensemble.n_rounds - self._stale]
             warnings.warn(
                 f"The {run.n_rounds} rounds ran out before {self.n_iter_no_change} in "
-                "a row had no split that passes the test and gains. Give a larger learning_rate "
-                "or tol for fewer rounds, or n_estimators as a number.",
+                "a row had no split that passes the test and gains. Give a larger "
+                "learning_rate or tol for fewer rounds, or n_estimators as a number.",
                 ConvergenceWarning,
                 stacklevel=2,
             )

@@ -145,10 +145,10 @@ class Tree(Piece):
         nor in the values of its leaves (but in those that a step fits anew, as for
         absolute errors, and in linear leaves). A split stays only if their loss, to
         second order, falls more by the leaves left below it than by a leaf in its
-        place. And none stays, so that the tree adds 0, unless the trees that are cut like
-        this by either half of these rows lower the loss of the other half. Equal rows
-        are held out together, and so are the rows of a query. Oblivious trees are cut
-        split by split, too.
+        place. And none stays, so that the tree adds 0, unless the trees that are cut
+        like this by either half of these rows lower the loss of the other half. Equal
+        rows are held out together, and so are the rows of a query. Oblivious trees are
+        cut split by split, too.
     test_step : float, default=0.2
         The multiple of the leaf values for which `split_test` compares losses, at
         least 0. More than the learning rate asks more of a split than that it does no
