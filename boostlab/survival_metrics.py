@@ -67,7 +67,7 @@ def concordance_index(
         1 is perfect, 0.5 as good as chance; NaN if no pair can be compared.
     """
     event, time = check_event_times(event, time)
-    predicted = np.asarray(predicted_time, dtype=np.float64)
+    predicted = _check_predicted(predicted_time, len(time), None)
     earlier = np.flatnonzero(event)
     pairs, right = 0, 0.0
     for first in range(0, len(earlier), BLOCK):
@@ -176,7 +176,7 @@ def dynamic_auc(
     """
     event, time = check_event_times(event, time)
     at = np.atleast_1d(np.asarray(at, dtype=np.float64))
-    risk = np.asarray(risk, dtype=np.float64)
+    risk = _check_predicted(risk, len(time), len(at))
     risk = np.broadcast_to(
         risk[:, None] if risk.ndim == 1 else risk, (len(time), len(at))
     )
@@ -236,4 +236,21 @@ def check_event_times(
             "event holds other values than true and false; it says whether the event "
             "was observed, and comes before the time."
         )
+    if not np.isfinite(time).all():
+        row = int(np.flatnonzero(~np.isfinite(time))[0])
+        raise ValueError(f"time is {time[row]} in row {row}; give finite times.")
     return event.astype(bool), time
+
+
+def _check_predicted(values: ArrayLike, n_rows: int, n_times: int | None) -> Array:
+    """Return numbers of shape (n,), or of (n, q) for q times."""
+    values = np.asarray(values, dtype=np.float64)
+    wanted = [(n_rows,)] if n_times is None else [(n_rows,), (n_rows, n_times)]
+    if values.shape not in wanted:
+        raise ValueError(
+            f"The predictions have shape {values.shape}; give "
+            f"{' or '.join(map(str, wanted))}."
+        )
+    if np.isnan(values).any():
+        raise ValueError("A prediction is NaN; give numbers.")
+    return values

@@ -115,3 +115,20 @@ def test_brier_score_where_events_and_censorings_tie():
     survival = np.tile((5 - at) / 5, (len(time), 1))
     found = brier_score(event, time, survival, at)
     np.testing.assert_allclose(found, (5 - at) / 5 * at / 5, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("time", "predicted", "message"),
+    [
+        ([np.nan, 2.0, 3.0], [1.0, 2.0, 3.0], "row 0"),
+        ([1.0, np.inf, 3.0], [1.0, 2.0, 3.0], "row 1"),
+        ([1.0, 2.0, 3.0], [1.0, np.nan, 3.0], "NaN"),
+        ([1.0, 2.0, 3.0], [1.0], "shape"),
+    ],
+)
+def test_what_is_no_number_is_refused(time, predicted, message):
+    event = [True, False, True]
+    with pytest.raises(ValueError, match=message):
+        concordance_index(event, time, predicted)
+    with pytest.raises(ValueError, match=message):
+        dynamic_auc(event, time, predicted, [1.5])

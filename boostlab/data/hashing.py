@@ -51,7 +51,7 @@ class RowCodes:
         return hash_rows(table.columns(), table.n_samples, 0)
 
 
-FREQUENT_SHARE, FREQUENT_ROWS = 0.002, 30
+FREQUENT_SHARE, FREQUENT_ROWS = 0.002, 6
 """Of the weight and rows from which on equal rows are drawn one by one."""
 
 

@@ -217,10 +217,9 @@ class NaturalBoosting:
         raw = self._raw_prediction(X)
         y = self._encode_targets(self._check_targets(y, "y"), "y", False)
         weight = check_weight(sample_weight, len(y), "sample_weight")
-        predicted = self._predictive(raw)
-        return -weighted_mean(
-            self._objective().pointwise_loss(y, predicted.raw), weight
-        )
+        predicted, objective = self._predictive(raw), self._objective()
+        objective.check_targets(y)
+        return -weighted_mean(objective.pointwise_loss(y, predicted.raw), weight)
 
     def _objective(self) -> DistributionObjective:
         """Return the objective of the fitted model."""
@@ -295,5 +294,6 @@ class NaturalBoosting:
         predicted = self._predictive(self._raw_prediction(X))
         if len(predicted) != len(y):
             raise ValueError(f"X has {len(predicted)} rows, but y {len(y)}.")
+        self._objective().check_targets(y)
         self.objective_ = self.objective_.calibrated(conformity(predicted, y))
         return self

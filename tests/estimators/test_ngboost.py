@@ -423,3 +423,13 @@ def test_few_rounds_are_few_members():
         model.predict_uncertainty(X, n_members=1)
     vectors = fitted(y=VECTORS, distribution="multivariate_normal", n_estimators=4)
     assert vectors.predict_uncertainty(X[:3]).total.shape == (3, 2)
+
+
+def test_targets_outside_the_support_are_not_scored():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.exp(X[:, 0])
+    model = NGBoostRegressor("gamma", n_estimators=3, random_state=0).fit(X, y)
+    y[7] = -1.0
+    for ask in (model.score, model.calibrate):
+        with pytest.raises(ValueError, match="7"):
+            ask(X, y)

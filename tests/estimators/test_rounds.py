@@ -60,7 +60,7 @@ def test_a_class_never_vanishes_from_training(n_rare):
 
 
 def test_equal_rows_are_held_out_by_no_fold():
-    rows = Rows(np.ones((6, 2)), np.ones(6), np.ones(6))
+    rows = Rows(np.ones((5, 2)), np.ones(5), np.ones(5))
     np.testing.assert_array_equal(fold_numbers(rows, N_FOLDS, 0, False), -1)
     model = GradientBoostingRegressor().fit(rows.numeric, rows.y)
     assert model.n_iter_ == 100
