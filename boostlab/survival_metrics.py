@@ -33,12 +33,17 @@ def kaplan_meier(event: ArrayLike, time: ArrayLike) -> tuple[Array, Array]:
     survival : ndarray of shape (m,)
         Probability of an event later than each of them.
     """
+    times, events, _, at_risk = _risk_table(event, time)
+    return times, np.cumprod(1.0 - events / at_risk)
+
+
+def _risk_table(event: ArrayLike, time: ArrayLike) -> tuple[Array, ...]:
+    """Return the distinct times, and how many have the event, leave and are at risk."""
     event, time = check_event_times(event, time)
     times, which = np.unique(time, return_inverse=True)
-    events = np.bincount(which, weights=event.astype(float), minlength=len(times))
+    events = np.bincount(which[event], minlength=len(times))
     leaving = np.bincount(which, minlength=len(times))
-    at_risk = len(time) - np.cumsum(leaving) + leaving
-    return times, np.cumprod(1.0 - events / at_risk)
+    return times, events, leaving, len(time) - np.cumsum(leaving) + leaving
 
 
 def concordance_index(
@@ -198,13 +203,9 @@ class _Stays:
     """The probability of staying uncensored."""
 
     def __init__(self, event: ArrayLike, time: ArrayLike):
-        event, time = check_event_times(event, time)
+        self.times, events, leaving, at_risk = _risk_table(event, time)
         # Who had the event at a time was not at risk of being censored at it.
-        self.times, place = np.unique(time, return_inverse=True)
-        events = np.bincount(place[event], minlength=len(self.times))
-        leaving = np.bincount(place, minlength=len(self.times))
-        at_risk = leaving[::-1].cumsum()[::-1] - events
-        stay = 1.0 - (leaving - events) / np.maximum(at_risk, 1)
+        stay = 1.0 - (leaving - events) / np.maximum(at_risk - events, 1)
         self.survival = np.cumprod(stay)
 
     def after(self, time: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from fractions import Fraction
 
@@ -524,6 +525,20 @@ def test_group_sums():
     assert (sums[7:] == 0).all()
     whole = reduce.group_sums(groups, np.ones(500), 9)
     np.testing.assert_array_equal(whole, np.bincount(groups, minlength=9))
+
+
+@pytest.mark.parametrize(("n", "n_groups"), [(1, 1), (500, 7), (90_000, 5)])
+def test_group_sums_are_those_of_exact_addition(n, n_groups):
+    rng = np.random.default_rng(n)
+    values = rng.standard_normal(n) * np.exp(2 * rng.standard_normal(n))
+    groups, order = rng.integers(0, n_groups, n), rng.permutation(n)
+    sums = reduce.group_sums(groups, values, n_groups)
+    for group in range(n_groups):
+        own = values[groups == group]
+        bound = np.abs(values).max() * len(own) * 2.0**-69
+        assert abs(sums[group] - math.fsum(own)) <= bound + 1e-300
+    again = reduce.group_sums(groups[order], values[order], n_groups)
+    np.testing.assert_array_equal(again, sums)
 
 
 def test_what_parts_tell_each_other():

@@ -411,19 +411,6 @@ int bl_apply(const bl_forest *forest, const bl_layout *layout, const bl_matrix *
 void bl_add_cells(double *raw, const int32_t *ids, const double *values, int64_t n,
                   int n_threads);
 
-/* Values of rows whose cells are known; `rows` picks n_sampled of them, or is NULL. */
-typedef struct {
-    const double *values;      /* (n_columns, n_rows) */
-    const int32_t *ids;        /* (n_rows,): 0 .. n_cells - 1 in the rows picked */
-    const int32_t *rows;
-    int64_t n_rows, n_sampled, n_columns, n_cells;
-} bl_cell_values;
-
-/* Write the sum of each column over the rows of each cell, (n_cells, n_columns). Values
- * are summed as two integers of 35 bits, so that the sums depend on no order and no number
- * of threads; at most BL_MAX_ROWS rows. BL_NOT_FINITE if a value is not. */
-int bl_cell_sums(const bl_cell_values *in, double *out, int n_threads);
-
 /* The linear models of a tree's leaves: in a row whose leaf has model s, output k is
  * intercept[s, k] + sum_d (clip(x_d, low, high)[s, d] - center[s, d]) * coef[s, d, k]
  * over the features x_d = x[row, features[s, d]]. */

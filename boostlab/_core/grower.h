@@ -117,6 +117,9 @@ int64_t bl_node_size(const bl_grower *s, int32_t id);
 /* Check the derivatives, choose the format, write the words and the root's total. */
 int bl_make_words(bl_grower *s);
 
+/* The greatest power of two that keeps `greatest` within `bits` bits. */
+double bl_scale_for(double greatest, int bits);
+
 /* ---- histograms.c ------------------------------------------------------------- */
 
 void bl_build_histogram(bl_grower *s, const bl_node_state *node, int64_t *cells);

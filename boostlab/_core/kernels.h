@@ -146,9 +146,6 @@ typedef struct {
 
 enum { BL_EXACT_BITS = 35 };
 
-/* The greatest power of two that keeps `greatest` within `bits` bits. */
-double bl_scale_for(double greatest, int bits);
-
 typedef void (*bl_derivatives_kernel)(const double *y, const double *raw,
                                       const double *weight, int64_t n, int64_t stride,
                                       int64_t n_outputs, double param,

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.callbacks.early_stopping import EarlyStopping
-from boostlab.data.hashing import told_apart
 from boostlab.estimators.in_parts import check_rows_left
 from boostlab.estimators.rows import Rows, order_key
 from boostlab.reduce import any_of, gathered, own_rows
@@ -48,11 +47,9 @@ def fold_numbers(rows: Rows, n_folds: int, seed: int, stratify: bool) -> NDArray
     stratify : bool
         Whether to part each class alike.
     """
-    order_by, n_rows = order_key(rows, seed), len(rows.y)
-    classes = rows.y if stratify else np.zeros(n_rows)
-    order_by, classes, weight = map(gathered, (order_by, classes, rows.weight))
-    if rows.group is None:
-        order_by = told_apart(order_by, weight)
+    order_by, weight = order_key(rows, seed)
+    n_rows = len(rows.y)
+    classes = gathered(rows.y if stratify else np.zeros(n_rows))
     fold = np.full(len(order_by), -1)
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)

@@ -205,12 +205,9 @@ def hold_out(
     ValueError
         If either side would be empty.
     """
-    order_by = order_key(rows, seed)
-    n_rows = len(order_by)  # of this part; from here on, all rows count
+    order_by, weight = order_key(rows, seed)
+    n_rows = len(rows.y)  # of this part; from here on, all rows count
     y = gathered(rows.y) if stratify else None
-    order_by, weight = gathered(order_by), gathered(rows.weight)
-    if rows.group is None:
-        order_by = told_apart(order_by, weight)
     held_out = np.zeros(len(order_by), dtype=bool)
     for label in [None] if y is None else np.unique(y):
         members = slice(None) if label is None else y == label
@@ -232,13 +229,20 @@ def hold_out(
     return own_rows(held_out, n_rows)
 
 
-def order_key(rows: Rows, seed: int) -> NDArray[np.uint64]:
-    """Return a hash of the seed and the contents of each row, or of its group."""
+def order_key(rows: Rows, seed: int) -> tuple[NDArray[np.uint64], Array]:
+    """Return what draws go by, and the weights, of the rows of all parts.
+
+    It is a hash of the seed and the contents of each row, or of its group; frequent
+    rows are told apart.
+    """
     columns = itertools.chain(dense_columns(rows.numeric), np.atleast_2d(rows.y.T))
     order_by = hash_rows(columns, len(rows.y), seed)
+    if rows.group is not None:
+        order_by = mix(rows.group.row_sums(order_by, rows.weight))[rows.group.codes]
+    order_by, weight = gathered(order_by), gathered(rows.weight)
     if rows.group is None:
-        return order_by
-    return mix(rows.group.row_sums(order_by, rows.weight))[rows.group.codes]
+        order_by = told_apart(order_by, weight)
+    return order_by, weight
 
 
 def _first_share(

@@ -25,7 +25,7 @@ from boostlab.learners.tree_rules import (
 from boostlab.learners.trees import TreeArrays, Trees
 from boostlab.parallel import n_threads
 from boostlab.pieces import Piece
-from boostlab.reduce import Whole, count, parts, refuse
+from boostlab.reduce import Whole, count, group_sums, parts, refuse
 from boostlab.registry import register
 from boostlab.state import State, Target
 
@@ -386,12 +386,12 @@ class Tree(Piece):
         self, target: Target, ids: NDArray[np.int32], n_nodes: int
     ) -> Array:
         """Return the values of a sketched tree's nodes for all outputs."""
-        rows = None if target.rows is None else target.rows.astype(np.int32)
+        rows = slice(None) if target.rows is None else target.rows
+        groups = ids[rows].astype(np.int64)
 
         def summed(values: Array) -> Array:
-            sums = np.empty((n_nodes, values.shape[1]))
-            _core.cell_sums(np.asfortranarray(values), ids, rows, sums, n_threads())
-            return sums
+            columns = [group_sums(groups, v[rows], n_nodes) for v in values.T]
+            return np.column_stack(columns)
 
         total = summed(target.gradient)
         curvature = target.weight[:, None] if target.hessian is None else target.hessian
