@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         NGBoostClassifier,
         NGBoostRegressor,
         NGBoostSurvival,
+        WeakToStrong,
     )
     from boostlab.persistence import (
         ModelFileError,
@@ -54,6 +55,7 @@ __all__ = [
     "NGBoostClassifier",
     "NGBoostRegressor",
     "NGBoostSurvival",
+    "WeakToStrong",
     "import_lightgbm",
     "import_xgboost",
     "load",
@@ -71,6 +73,7 @@ _HOME = {
     "NGBoostClassifier": "boostlab.estimators",
     "NGBoostRegressor": "boostlab.estimators",
     "NGBoostSurvival": "boostlab.estimators",
+    "WeakToStrong": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",
     "load": "boostlab.persistence",

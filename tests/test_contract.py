@@ -5,6 +5,7 @@ here because that of scikit-learn 1.6 does not get along with recent pytest.
 """
 
 import pytest
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -17,6 +18,7 @@ from boostlab import (
     NGBoostClassifier,
     NGBoostRegressor,
     NGBoostSurvival,
+    WeakToStrong,
 )
 from boostlab.directions import GOSS, MVS, Dart
 from boostlab.learners import External, Linear
@@ -103,6 +105,12 @@ ESTIMATORS = {
     "natural gradient as published": NGBoostRegressor(
         compat="reference", learner="linear", **FAST
     ),
+    "majority": WeakToStrong(GradientBoostingClassifier(n_estimators=5)),
+    "bagging": WeakToStrong(AdaBoostClassifier(n_estimators=5), "bagging", 3),
+    "sub-samples": WeakToStrong(
+        GradientBoostingClassifier(n_estimators=5), "subsample", max_voters=3
+    ),
+    "soft votes": WeakToStrong(GradientBoostingClassifier(**FAST), vote="soft"),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

@@ -10,6 +10,7 @@ from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
 from boostlab.estimators.survival import NGBoostSurvival, censored_times
 from boostlab.estimators.uncertainty import Uncertainty
+from boostlab.estimators.weak_to_strong import WeakToStrong
 
 __all__ = [
     "BoostingClassifier",
@@ -21,5 +22,6 @@ __all__ = [
     "NGBoostRegressor",
     "NGBoostSurvival",
     "Uncertainty",
+    "WeakToStrong",
     "censored_times",
 ]
