@@ -33,6 +33,10 @@ class Objective(Protocol):
     neighbours, a density its sample pool, a representation its top model. Losses are
     minimised, and :meth:`gradient` is the gradient of the loss itself (not its
     negative), weights included.
+
+    One whose loss along a line is cheaper than a loss at each point may have
+    ``loss_along(state, values)``: the loss at ``size * values`` from the raw
+    prediction as a function of the size, or None where it has no such.
     """
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:

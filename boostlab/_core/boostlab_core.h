@@ -175,6 +175,36 @@ void bl_loss_terms(bl_loss loss, const double *y, const double *raw,
                    const double *weight, int64_t n, int64_t n_outputs, double param,
                    double *terms, int n_threads);
 
+/* ---- scores of distributions --------------------------------------------------- */
+
+/* A family and a score, in the order of FusedScore in boostlab/distributions. */
+typedef enum {
+    BL_NORMAL_LOG, BL_NORMAL_CRPS, BL_LOG_NORMAL_LOG, BL_LAPLACE_LOG, BL_LAPLACE_CRPS,
+    BL_EXPONENTIAL_LOG, BL_EXPONENTIAL_CRPS, BL_WEIBULL_LOG, BL_N_SCORES
+} bl_score;
+
+enum { BL_MOST_PARAMETERS = 2 };
+
+/* Targets, and the raw parameters of their distributions, parameter-major: parameter k
+ * of row i is raw[k * n + i]. They are taken between low[k] and high[k]; low and high
+ * may be infinite. weight may be NULL (ones). */
+typedef struct {
+    const double *y, *raw, *weight;
+    const double *low, *high;
+    int64_t n;
+} bl_scored;
+
+int64_t bl_score_parameters(bl_score score);
+
+/* The natural gradient, parameter-major, between -longest[k] and longest[k], which may
+ * be infinite, and then weighted. */
+void bl_natural_gradient(bl_score score, const bl_scored *rows, const double *longest,
+                         double *natural, int n_threads);
+
+/* The weighted score of each row at raw + size * step; step may be NULL. */
+void bl_score_terms(bl_score score, const bl_scored *rows, const double *step,
+                    double size, double *terms, int n_threads);
+
 /* ---- sums without order -------------------------------------------------------- */
 
 /* The greatest |value|, 0 without values, NaN if one of them is that. */
@@ -188,6 +218,9 @@ void bl_exact_total(const double *values, int64_t n, double scale, int64_t *sum,
                     int n_threads);
 void bl_exact_sums(const double *values, const int64_t *groups, int64_t n, double scale,
                    int64_t *sums);
+
+/* The sum of these two, as a number; infinite or NaN as a sum with such values is. */
+double bl_total(const double *values, int64_t n, int n_threads);
 
 /* ---- ranking ------------------------------------------------------------------ */
 

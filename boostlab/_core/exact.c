@@ -76,6 +76,47 @@ void bl_exact_total(const double *values, int64_t n, double scale, int64_t *sum,
     }
 }
 
+/* The sum where some values are infinite or NaN. */
+static double total_not_finite(const double *values, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += isfinite(values[i]) ? 0.0 : values[i];
+    return sum;
+}
+
+/* Values so small that no power of two in range scales them; no hurry. */
+static void total_of_tiny(const double *values, int64_t n, int shift, double scale,
+                          int64_t *sum)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double value = ldexp(values[i], shift);
+        bl_exact one = {0, 0};
+        bl_exact_sum(&value, NULL, 1, scale, &one);
+        sum[0] += one.high;
+        sum[1] += one.low;
+    }
+}
+
+double bl_total(const double *values, int64_t n, int n_threads)
+{
+    double greatest = bl_greatest(values, n, n_threads);
+    int64_t sum[2] = {0, 0};
+    int exponent;
+    if (!isfinite(greatest))
+        return total_not_finite(values, n);
+    if (greatest == 0.0)
+        return 0.0;
+    frexp(greatest, &exponent);
+    exponent = BL_EXACT_BITS - exponent;
+    int within = exponent < 1000 ? exponent : 1000;    /* 2^within is a double */
+    if (within < exponent)
+        total_of_tiny(values, n, exponent - within, ldexp(1.0, within), sum);
+    else
+        bl_exact_total(values, n, ldexp(1.0, within), sum, n_threads);
+    return ldexp((double)sum[0] + ldexp((double)sum[1], -BL_EXACT_BITS), -exponent);
+}
+
 void bl_exact_sums(const double *values, const int64_t *groups, int64_t n, double scale,
                    int64_t *sums)
 {

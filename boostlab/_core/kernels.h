@@ -154,6 +154,16 @@ typedef void (*bl_loss_terms_kernel)(const double *y, const double *raw, int64_t
                                      int64_t stride, int64_t n_outputs, double param,
                                      double *terms);
 
+/* A score of a distribution: the unweighted terms, and the natural gradients, of `n`
+ * consecutive rows, n <= BL_SUM_BLOCK; parameters are `stride` apart. */
+typedef struct {
+    void (*terms)(const double *y, const double *raw, int64_t stride, int64_t n,
+                  double *terms);
+    void (*natural)(const double *y, const double *raw, int64_t stride, int64_t n,
+                    double *natural);
+    int64_t n_parameters;
+} bl_score_kernels;
+
 /* A document, or several of equal score and gain, as bl_rank_against compares it. Its
  * pair with a document of value `lower` weighs upper - head * lower. */
 typedef struct {
@@ -178,6 +188,14 @@ struct bl_kernels {
      * separates outputs. terms[i] receives row i's unweighted loss. */
     const bl_derivatives_kernel *derivatives;    /* one a bl_loss */
     const bl_loss_terms_kernel *loss_terms;
+
+    /* Scores; before them raw parameters are placed between limits, size * step further
+     * on unless step is NULL, and afterwards natural gradients are bounded and weighted. */
+    const bl_score_kernels *scores;    /* one a bl_score */
+    void (*place)(const double *raw, const double *step, double size, double low,
+                  double high, int64_t n, double *out);
+    void (*bound)(const double *values, double longest, const double *weight, int64_t n,
+                  double *out);
 
     /* Bins of n <= BL_BIN_STRIP values: out[i] = number of borders below values[i],
      * NaN -> 255. */

@@ -36,7 +36,7 @@ static int add_methods(PyObject *module)
     PyMethodDef *const tables[] = {py_bins_methods, py_losses_methods, py_trees_methods,
                                    py_forests_methods, py_linear_methods,
                                    py_ranking_methods, py_shap_methods, py_bundles_methods,
-                                   tier_methods};
+                                   py_scores_methods, tier_methods};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(module, tables[i]) != 0)
             return -1;

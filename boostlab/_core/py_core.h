@@ -86,7 +86,7 @@ int forest_matrix(buffers *held, const forest_box *box, PyObject *x_in,
 /* Methods of the module, by the file that has them; each ends with an empty entry. */
 extern PyMethodDef py_bins_methods[], py_losses_methods[], py_trees_methods[],
     py_forests_methods[], py_linear_methods[], py_ranking_methods[],
-    py_shap_methods[], py_bundles_methods[];
+    py_shap_methods[], py_bundles_methods[], py_scores_methods[];
 
 /* Read what the tiles hold: None, or (bundle, n_codes, joint, bin_of) of bundles in range
  * of the tables' bins, and tiles of that many bundles; returns 0 on error. The columns and

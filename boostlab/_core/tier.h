@@ -14,6 +14,7 @@
 #include "predict_kernels.h"
 #include "quantize_kernels.h"
 #include "ranking_kernels.h"
+#include "scores_kernels.h"
 #include "shap_kernels.h"
 #include "split_kernels.h"
 #include "category_kernels.h"
@@ -24,6 +25,7 @@
     {                                                                                 \
         .name = tier, .derivatives = bl_derivatives_table,                            \
         .loss_terms = bl_loss_terms_table, .bin_values = bl_bin_values, \
+        .scores = bl_scores_table, .place = bl_place, .bound = bl_bound,              \
         .interleave = bl_interleave,                                                  \
         .extent = bl_extent_block, .quantize = bl_quantize,                           \
         .histogram = bl_histogram, .flush = bl_flush, .exact_sum = bl_exact_sum,      \

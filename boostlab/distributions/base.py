@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.marginal import maximise_likelihood
 from boostlab.distributions.moments import floored, weighted_moments
 from boostlab.distributions.supports import LINKS, check_support
@@ -62,6 +63,9 @@ class Distribution(Piece):
         Whether targets are whole numbers.
     multivariate : bool
         Whether a target is a vector, so that `y` has shape (n, p).
+    fused : dict from str to FusedScore
+        Scores that the C core computes as well, by the formulas of this very class: a
+        subclass does not inherit it.
     """
 
     name: ClassVar[str]
@@ -72,6 +76,7 @@ class Distribution(Piece):
     censors: ClassVar[tuple[str, ...]] = ()
     discrete: ClassVar[bool] = False
     multivariate: ClassVar[bool] = False
+    fused: ClassVar[dict[str, FusedScore]] = {}
 
     @property
     def n_parameters(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import exprel
@@ -9,6 +11,7 @@ from scipy.special import exprel
 from boostlab.distributions.arrays import columns
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.moments import floored, weighted_moments
 from boostlab.distributions.positive import over_scale
 from boostlab.distributions.supports import safe_exp
@@ -39,6 +42,10 @@ class Exponential(Distribution):
     support = "nonnegative"
     scores = ("log", "crps")
     censors = ("log", "crps")
+    fused: ClassVar = {
+        "log": FusedScore.EXPONENTIAL_LOG,
+        "crps": FusedScore.EXPONENTIAL_CRPS,
+    }
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log p(y)``, shape (n,)."""

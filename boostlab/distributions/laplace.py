@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.location_scale import LocationScale
 from boostlab.distributions.moments import floored, weighted_quantile
 from boostlab.registry import register
@@ -35,6 +36,7 @@ class Laplace(LocationScale):
     """
 
     name = "laplace"
+    fused: ClassVar = {"log": FusedScore.LAPLACE_LOG, "crps": FusedScore.LAPLACE_CRPS}
 
     def standard_log_density(self, z: Array, shape: Any) -> Array:
         """Return ``-|z| - log 2``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr, ndtri
@@ -9,6 +11,7 @@ from scipy.special import erfcx, log_ndtr, ndtr, ndtri
 from boostlab.distributions.arrays import columns, symmetric
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.normal import Normal
 from boostlab.distributions.positive import log_moments, log_targets
 from boostlab.distributions.supports import safe_exp
@@ -58,6 +61,7 @@ class LogNormal(Distribution):
     support = "positive"
     scores = ("log", "crps")
     censors = ("log", "crps")
+    fused: ClassVar = {"log": FusedScore.LOG_NORMAL_LOG}
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log p(y)``, shape (n,)."""

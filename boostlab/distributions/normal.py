@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr, ndtri
 
 from boostlab.distributions.base import Distribution, location_scale_start
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.supports import safe_exp
 from boostlab.registry import register
 
@@ -39,6 +42,7 @@ class Normal(Distribution):
     links = ("identity", "log")
     scores = ("log", "crps")
     censors = ("log", "crps")
+    fused: ClassVar = {"log": FusedScore.NORMAL_LOG, "crps": FusedScore.NORMAL_CRPS}
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log p(y)``, shape (n,)."""

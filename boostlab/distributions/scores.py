@@ -25,6 +25,7 @@ from boostlab.registry import register
 
 if TYPE_CHECKING:
     from boostlab.distributions.base import Distribution
+    from boostlab.distributions.fused import FusedScore
 
 Array = NDArray[np.float64]
 
@@ -194,6 +195,16 @@ def _class_slopes(distribution: Distribution, raw: Array) -> Array:
     # Of the classes with a logit, this is the Fisher information.
     own = distribution.fisher(raw).reshape(len(p), p.shape[1] - 1, p.shape[1] - 1)
     return np.concatenate([-p[:, :1, None] * p[:, None, 1:], own], axis=1)
+
+
+def fused_score(score: Score, distribution: Distribution) -> FusedScore | None:
+    """Return the kernel of a score of a family, None without one.
+
+    Only for the very classes whose formulas it follows: subclasses may have others.
+    """
+    if type(score) not in (LogScore, CRPS):
+        return None
+    return vars(type(distribution)).get("fused", {}).get(score.name)
 
 
 def solve(metric: Array, gradient: Array) -> Array:

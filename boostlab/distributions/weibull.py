@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from scipy.special import exprel, gammaln, polygamma, psi
 from boostlab.distributions.arrays import columns, symmetric
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.incomplete import (
     bounded_shape,
     log_gamma_cdf,
@@ -62,6 +64,7 @@ class Weibull(Distribution):
     support = "positive"
     scores = ("log", "crps")
     censors = ("log", "crps")
+    fused: ClassVar = {"log": FusedScore.WEIBULL_LOG}
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log p(y)``, shape (n,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,7 +15,9 @@ from boostlab.distributions import (
     get_distribution,
     get_score,
 )
+from boostlab.distributions.fused import FusedRows
 from boostlab.distributions.marginal import minimise_score
+from boostlab.distributions.scores import fused_score
 from boostlab.objectives.base import PointwiseObjective
 from boostlab.objectives.links import Link
 from boostlab.registry import register
@@ -157,7 +159,28 @@ class DistributionObjective(PointwiseObjective):
 
     def loss(self, state: State) -> float:
         """Return the weighted mean score."""
+        rows = self._fused_rows(state)
+        if rows is not None:
+            return rows.total() / state.among_all().weight
         return super().loss(self.within_limits(state))
+
+    def loss_along(
+        self, state: State, values: Array
+    ) -> Callable[[float], float] | None:
+        """Return the loss as a function of the size of a step, None without a kernel.
+
+        Parameters
+        ----------
+        state : State
+            Where the step begins.
+        values : ndarray of shape (n, K)
+            The step of size 1.
+        """
+        rows = self._fused_rows(state)
+        if rows is None:
+            return None
+        total, weight = rows.totals_along(values), state.among_all().weight
+        return lambda size: total(size) / weight
 
     def gradient(self, state: State) -> Array:
         """Return the weighted gradient, shape (n, K), Fortran order."""
@@ -169,6 +192,9 @@ class DistributionObjective(PointwiseObjective):
 
     def natural_gradient(self, state: State) -> Array:
         """Return the weighted natural gradient, shape (n, K), Fortran order."""
+        rows = self._fused_rows(state)
+        if rows is not None:
+            return rows.natural_gradient(self._reach(state.baseline)[3])
         state, family = self.within_limits(state), self.family
         score = get_score(self.score)
         natural = score.natural_gradient(family, state.y, state.raw_prediction)
@@ -208,15 +234,28 @@ class DistributionObjective(PointwiseObjective):
             return raw
         return np.asfortranarray(np.clip(raw, low, high))
 
+    def _fused_rows(self, state: State) -> FusedRows | None:
+        """Return the rows as a kernel in C takes them, None where there is none."""
+        family = self.family
+        kernel = fused_score(get_score(self.score), family)
+        if kernel is None or state.y.ndim != 1:
+            return None
+        low, high, _, _ = self._reach(state.baseline)
+        weight = None if state.among_all().unweighted else state.weight
+        return FusedRows(kernel, state.y, state.raw_prediction, weight, low, high)
+
     def _reach(self, baseline: Array) -> tuple[Array, Array, list[int], Array]:
         """Return least, greatest, which of them are finite, and longest steps."""
         # Asked several times a round, and always of the same baseline.
         if self._reached is None or self._reached[0] is not baseline:
             family = self.family
-            low, high = family.limits(baseline)
+            infinite = np.full(len(baseline), np.inf)
+            low, high, longest = -infinite, infinite, infinite
+            if self.limits:
+                low, high = family.limits(baseline)
+                longest = family.longest_step(baseline)
             bounded = np.flatnonzero(np.isfinite(low) & np.isfinite(high)).tolist()
-            reach = low, high, bounded, family.longest_step(baseline)
-            self._reached = baseline, reach
+            self._reached = baseline, (low, high, bounded, longest)
         return self._reached[1]
 
     def predictive(self, raw: Array, baseline: Array) -> Predictive:

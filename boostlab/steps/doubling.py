@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -51,19 +52,14 @@ class _PowersOfTwo(Piece):
         values = contribution.values()
         if state.rows is not None:
             state, values = _sampled(state, values)
-        trial = np.empty(values.shape, order="F")
-        tried = replace(state, raw_prediction=trial, validation=None)
+        along = loss_along(objective, state, values)
 
         def loss(size: float) -> float:
             # A trial step may overflow; it only must not be chosen.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                np.multiply(values, size, out=trial)
-                np.add(trial, state.raw_prediction, out=trial)
-                value = float(objective.loss(tried))
-            return value if np.isfinite(value) else np.inf
+            value = along(size)
+            return value if math.isfinite(value) else math.inf
 
-        at_zero = float(objective.loss(state))
-        return self.learning_rate * self._search(loss, at_zero, values)
+        return self.learning_rate * self._search(loss, along(0.0), values)
 
     def _search(
         self, loss: Callable[[float], float], at_zero: float, values: Array
@@ -147,6 +143,30 @@ class ReferenceSearch(_PowersOfTwo):
             size /= 2
             value = loss(size)
         return size
+
+
+def loss_along(
+    objective: Objective, state: State, values: Array
+) -> Callable[[float], float]:
+    """Return the loss of the step ``size * values`` as a function of the size.
+
+    An objective that has a way of its own says so by ``loss_along(state, values)``,
+    which returns such a function, or None.
+    """
+    own = getattr(objective, "loss_along", None)
+    own = None if own is None else own(state, values)
+    if own is not None:
+        return own
+    trial = np.empty(values.shape, order="F")
+    tried = replace(state, raw_prediction=trial, validation=None)
+
+    def loss(size: float) -> float:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            np.multiply(values, size, out=trial)
+            np.add(trial, state.raw_prediction, out=trial)
+            return float(objective.loss(tried))
+
+    return loss
 
 
 def _sampled(state: State, values: Array) -> tuple[State, Array]:

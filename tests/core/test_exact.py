@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from boostlab import _core
+from boostlab.reduce import group_sums
 
 SIZES = (0, 1, 7, 8, 9, 4095, 16_384, 16_385, 100_003)
 
@@ -77,3 +78,24 @@ def test_sums_are_added_to_what_is_there():
     values, sums = np.ones(10), np.array([[5, 7]])
     _core.exact_sums(values, None, 2.0, sums, 1)
     assert sums.tolist() == [[25, 7]]
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-9, 1.0, 1e300])
+def test_the_total_is_that_of_the_two_sums(tier, size):
+    rng = np.random.default_rng(4)
+    for n in SIZES:
+        values = size * rng.standard_normal(n)
+        expected = group_sums(np.zeros(n, dtype=np.int64), values, 1)[0]
+        for n_threads in (1, 3):
+            assert _core.total(values, n_threads) == expected
+
+
+def test_totals_that_are_not_finite():
+    for values, expected in (
+        ([1.0, np.inf], np.inf),
+        ([-np.inf, 5.0], -np.inf),
+        ([np.inf, -np.inf], np.nan),
+        ([1.0, np.nan, np.inf], np.nan),
+        ([1.0] * 40_000 + [np.nan], np.nan),
+    ):
+        np.testing.assert_equal(_core.total(np.array(values), 2), expected)
