@@ -228,7 +228,13 @@ class Predictive:
         return np.column_stack([function(column, self._raw) for column in grid.T])
 
 
-def conformity(predicted: Predictive, y: ArrayLike) -> tuple[float, ...]:
+MOST_SCORES = 10_000
+"""Conformity scores that are kept at most."""
+
+
+def conformity(
+    predicted: Predictive, y: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[float, ...]:
     """Return the level of the least central interval that holds each target, sorted.
 
     For continuous families this is ``|2 F(y) - 1|``. Source: Chernozhukov, Wuethrich,
@@ -240,12 +246,22 @@ def conformity(predicted: Predictive, y: ArrayLike) -> tuple[float, ...]:
         Predictions of rows that the model was not fitted on.
     y : array-like of shape (n,)
         Their targets.
+    weight : array-like of shape (n,), optional
+        Weights: a row of weight 2 gives its level twice. Fractions are rounded in the
+        order of the levels, of which :data:`MOST_SCORES` are kept at most.
     """
     y = np.asarray(y, dtype=np.float64)
     at = predicted.cdf(y)
     before = predicted.cdf(y - 1.0) if predicted.distribution.discrete else at
     level = np.maximum(np.maximum(1.0 - 2.0 * at, 2.0 * before - 1.0), 0.0)
-    return tuple(np.sort(level).tolist())
+    order = np.argsort(level, kind="stable")
+    level = level[order]
+    if weight is not None:
+        up_to = np.cumsum(np.asarray(weight, dtype=np.float64)[order])
+        n_kept = np.clip(up_to[-1], min(len(level), MOST_SCORES), MOST_SCORES)
+        copies = np.diff(np.rint(up_to / up_to[-1] * n_kept), prepend=0.0)
+        level = np.repeat(level, copies.astype(np.intp))
+    return tuple(level.tolist())
 
 
 def _conformal_level(scores: Sequence[float], level: float) -> float:

@@ -201,6 +201,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         if first is not None:
             old = {} if previous is None else self.history_
             curves = joined(old, curves, first.n_rounds)
+        self._correct(run)
         ensemble = run.ensemble if run.best is None else run.best
         self._store(ensemble, curves, start, run.state.rng)
         vars(self).pop("all_rounds_", None)
@@ -216,6 +217,9 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         if data.cross_validates:
             return chosen_rounds(self, data, first)
         return MOST_ROUNDS if data.stops_early else PLAIN_ROUNDS
+
+    def _correct(self, run: Run) -> None:
+        """Put right what held-out rows call for, once all rounds are there."""
 
     def _store(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,13 @@ from boostlab.distributions import (
     get_distribution,
     get_score,
 )
+from boostlab.estimators.out_of_fold import (
+    MOST_ROUNDS,
+    Spread,
+    Unseen,
+    cross_validated,
+    shifted,
+)
 from boostlab.estimators.parameters import (
     FLAG,
     Choice,
@@ -34,7 +41,7 @@ from boostlab.objectives import DistributionObjective
 from boostlab.objectives.weighted import weighted_mean
 from boostlab.protocols import Direction, Objective, Step, WeakLearner
 from boostlab.samplers import HashedRows
-from boostlab.state import Problem
+from boostlab.state import Ensemble, Problem, Run
 from boostlab.steps import DoublingSearch, OwnUnits, ReferenceSearch, Shrinkage
 from boostlab.updates import AddToPrediction
 
@@ -47,21 +54,41 @@ SEARCHES: dict[str, type] = {
 }
 
 TREE_DEFAULTS: dict[str, Any] = {
-    "max_depth": 3,
-    "max_leaf_nodes": None,
+    "max_depth": "auto",
+    "max_leaf_nodes": "auto",
     "min_samples_leaf": "auto",
     "l2_regularization": 0.0,
     "max_bins": 255,
-    "growth": "depth",
+    "growth": "auto",
     "multi_strategy": "separate",
 }
 """Parameters that describe the tree, and no other learner."""
 
-AUTO: dict[str | None, dict[str, float]] = {
-    None: {"learning_rate": 0.02, "subsample": 0.5},
-    "reference": {"learning_rate": 0.01, "subsample": 1.0, "min_samples_leaf": 1},
+AUTO: dict[str | None, dict[str, Any]] = {
+    None: {
+        "subsample": 0.5,
+        "max_depth": None,
+        "max_leaf_nodes": 16,
+        "growth": "leaf",
+    },
+    "reference": {
+        "subsample": 1.0,
+        "max_depth": 3,
+        "max_leaf_nodes": None,
+        "growth": "depth",
+        "min_samples_leaf": 1,
+    },
 }
 """What "auto" stands for, by `compat`; leaves are else as the tree has them."""
+
+REFERENCE_RATE, GIVEN_RATE, FREE_RATE = 0.01, 0.02, 0.05
+"""What ``learning_rate="auto"`` is.
+
+Where held-out rows choose the number of rounds, they guard against too many.
+"""
+
+FIXED_ROUNDS = 500
+"""Rounds where neither the caller says how many nor held-out rows."""
 
 NATURAL_DOMAINS: dict[str, Domain] = {
     "scoring_rule": PieceOrName(("brier", "crps", "log"), ("values", "gradient")),
@@ -70,15 +97,17 @@ NATURAL_DOMAINS: dict[str, Domain] = {
     "compat": Choice((None, "reference")),
     "learner": LearnerOrName(optional=True, lists=False),
     "learning_rate": Number(above=0, also=("auto",)),
-    "max_depth": Number(at_least=1, integer=True, also=(None,)),
-    "max_leaf_nodes": Number(at_least=2, integer=True, also=(None,)),
+    "n_estimators": Number(at_least=1, integer=True, also=(None,)),
+    "max_depth": Number(at_least=1, integer=True, also=(None, "auto")),
+    "max_leaf_nodes": Number(at_least=2, integer=True, also=(None, "auto")),
     "min_samples_leaf": Number(above=0, also=("auto",)),
     "l2_regularization": Number(at_least=0),
     "max_bins": Number(at_least=2, at_most=255, integer=True),
     "subsample": Number(above=0, at_most=1, also=("auto",)),
     "max_features": Number(above=0, at_most=1),
-    "growth": Choice(("leaf", "depth", "oblivious")),
+    "growth": Choice(("auto", "leaf", "depth", "oblivious")),
     "multi_strategy": Choice(("separate", "shared")),
+    "recalibrate": Choice(("auto", True, False)),
 }
 
 
@@ -90,7 +119,7 @@ def distribution_domain(task: str) -> PieceOrName:
 class NaturalBoosting:
     """What the estimators of this kind have in common."""
 
-    _calibrates: ClassVar[bool] = True
+    _unseen: Unseen | None = None
 
     def _conflicts(self) -> list[str]:
         faults = super()._conflicts()
@@ -110,6 +139,15 @@ class NaturalBoosting:
             faults.append(
                 "line_search='none' contradicts compat='reference', whose search it "
                 "is; leave one of them out."
+            )
+        if self.warm_start and self.n_estimators is None:
+            faults.append(
+                "warm_start goes on to a number of rounds; give n_estimators too."
+            )
+        if self.warm_start and self.recalibrate is True:
+            faults.append(
+                "recalibrate=True moves the baseline, from which warm_start=True would "
+                "go on; leave one of them out."
             )
         return faults
 
@@ -175,7 +213,56 @@ class NaturalBoosting:
         value = getattr(self, name)
         if not isinstance(value, str) or value != "auto":
             return value
+        if name == "learning_rate":
+            return self._rate()
         return AUTO[self.compat].get(name, value)
+
+    def _rate(self) -> float:
+        if self.compat is not None:
+            return REFERENCE_RATE
+        is_free = self._is_free() and bool(self.early_stopping)
+        return FREE_RATE if is_free else GIVEN_RATE
+
+    def _is_free(self) -> bool:
+        """Return whether held-out rows, if any, choose the number of rounds."""
+        return self.n_estimators is None and self.compat is None
+
+    def _recalibrates(self) -> bool:
+        """Return whether the spread follows held-out rows, if there are any."""
+        if self.recalibrate == "auto":
+            return self._is_free()
+        return bool(self.recalibrate)
+
+    def _n_rounds(self, data: Any, first: Ensemble | None) -> int:
+        self._unseen, given = None, self.n_estimators
+        if self.n_estimators is None and not (self._is_free() and self.early_stopping):
+            given = FIXED_ROUNDS
+        crosses = given is None and data.cross_validates
+        if crosses or (self.recalibrate is True and data.held_out is None):
+            given, self._unseen = cross_validated(self, data, given)
+        return MOST_ROUNDS if given is None else given
+
+    def _correct(self, run: Run) -> None:
+        """Widen what was learnt to what held-out rows call for, and keep their levels.
+
+        The levels are those of the least central intervals that hold their targets.
+        """
+        unseen, self._unseen = self._unseen, None
+        held_out, best = run.state.validation, run.best or run.ensemble
+        if unseen is None and held_out is not None:
+            unseen = Unseen.by(best, held_out)
+        if unseen is None:
+            return
+        if self._recalibrates():
+            spread = Spread(self.objective_)
+            shift, _ = spread.improve(unseen, spread.start())
+            run.ensemble = shifted(run.ensemble, shift)
+            run.best = run.best and shifted(run.best, shift)
+            unseen = unseen.shifted(shift)
+        if unseen.y.ndim == 1:
+            predicted = self.objective_.predictive(unseen.raw, unseen.baseline)
+            levels = conformity(predicted, unseen.y, unseen.weight)
+            self.objective_ = self.objective_.remembering(levels)
 
     def predict_dist(self, X: Any) -> Predictive:
         """Predict a distribution for each row.
@@ -264,6 +351,66 @@ class NaturalBoosting:
         learnt = shares.any(axis=1)
         return shares[learnt].mean(axis=0) if learnt.any() else shares[0]
 
+    def predict_interval(
+        self, X: Any, level: float = 0.9, *, calibrated: bool = True
+    ) -> tuple[Array, Array]:
+        """Predict central intervals that hold the target with probability `level`.
+
+        Calibrated intervals are as wide as rows call for that the model has not been
+        fitted to, whatever the true distribution. What that is worth depends on them:
+
+        - After :meth:`calibrate`, with n rows that ``fit`` has not seen, new targets
+          are held with probability `level` or more if all rows are exchangeable.
+        - With rows that early stopping held out (or ``X_val``), they have also chosen
+          the number of rounds, and the spread. For the choice among R rounds the
+          probability may be less than `level`, by at most about
+          ``sqrt(log(2 R) / (2 n))`` and in practice by much less.
+        - With cross-validation each row is predicted by a fit without it, but new rows
+          by a model of all. This has no guarantee for every data set; it is exact as n
+          grows where single rows do not matter to the fit. (Intervals that join the
+          folds' models have one, of ``2 level - 1``.)
+
+        Each holds on average over rows, and not for each row by itself.
+
+        Source: Vovk, Gammerman, Shafer (2005), Algorithmic learning in a random world;
+        Chernozhukov, Wuethrich, Zhu (2021), Distributional conformal prediction; Yang,
+        Kuchibhotla (2021), Finite-sample efficient conformal prediction, theorem 1;
+        Barber, Candes, Ramdas, Tibshirani (2021), Predictive inference with the
+        jackknife+.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+        level : float, default=0.9
+            Probability in (0, 1).
+        calibrated : bool, default=True
+            Whether the intervals follow such rows, or are the model's own quantiles
+            ``(1 - level)/2`` and ``(1 + level)/2``.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_samples,)
+            The ends, on the scale of ``y``; infinite where so few rows cannot promise
+            so much.
+
+        Raises
+        ------
+        ValueError
+            If `calibrated`, and there were no such rows.
+        """
+        predicted = self._predictive(self._raw_prediction(X))
+        objective = self._objective()
+        levels = objective.calibration or objective.conformity
+        if calibrated and not levels:
+            raise ValueError(
+                "No rows were held out by fit, so that intervals cannot be calibrated; "
+                "fit with n_estimators=None or recalibrate=True, call calibrate(X, y), "
+                "or give calibrated=False."
+            )
+        own = levels if calibrated else None
+        return Predictive(predicted.distribution, predicted.raw, own).interval(level)
+
     def calibrate(self, X: Any, y: ArrayLike) -> NaturalBoosting:
         """Make the intervals of predictions conformal by rows not used in ``fit``.
 
@@ -271,7 +418,8 @@ class NaturalBoosting:
         then holds a new target with probability at least `level`, and, for continuous
         families, at most ``level + 1/(n + 1)``: whatever the true distribution, on
         average over rows. The rows must have taken no part in ``fit``, not even in
-        early stopping. The distributions themselves are left as they are.
+        early stopping. The distributions themselves are left as they are. (For
+        intervals without a second data set see :meth:`predict_interval`.)
 
         Parameters
         ----------

@@ -65,14 +65,24 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         Who fits the gradients; by default a tree of the parameters below. See
         :class:`BoostingRegressor` for what can be given.
     learning_rate : float or "auto", default="auto"
-        Factor on what each round adds, greater than 0. "auto" is 0.02, and 0.01 under
-        `compat`, whose line search goes about twice as far.
-    n_estimators : int, default=500
-        Number of rounds, at least 1.
-    max_depth : int or None, default=3
-        Most splits between the root and a leaf, at least 1; None for no limit.
-    max_leaf_nodes : int or None, default=None
-        Most leaves of a tree, at least 2; None for no limit.
+        Factor on what each round adds, greater than 0. "auto" is 0.05 where held-out
+        rows choose the number of rounds, and else 0.02; 0.01 under `compat`, whose line
+        search goes about twice as far.
+    n_estimators : int or None, default=None
+        Number of rounds, at least 1. None leaves it to the data, up to 2000 rounds:
+        where `early_stopping` holds rows out, they choose; otherwise, with
+        ``early_stopping="auto"``, cross-validation in four folds does, and the model is
+        then fitted to all rows. Each fold stops after 50 rounds without improvement (or
+        `n_iter_no_change`, if that is more) in the score that `recalibrate` leaves, or
+        in what `scoring` says, and asks no callbacks; the number is the geometric mean
+        of the best ones, times 4 / 3 as the model sees so many more rows. With
+        ``early_stopping=False``, and under `compat`, it is 500.
+    max_depth : int, None or "auto", default="auto"
+        Most splits between the root and a leaf, at least 1; None for no limit. "auto"
+        is no limit, and 3 under `compat`.
+    max_leaf_nodes : int, None or "auto", default="auto"
+        Most leaves of a tree, at least 2; None for no limit. "auto" is 16, and no limit
+        under `compat`.
     min_samples_leaf : int, float or "auto", default="auto"
         Least total sample weight of a leaf, greater than 0. "auto" is 20; where the
         weights sum to less than 1000 it is 5, or a tenth of the sum if that is less;
@@ -87,10 +97,17 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         1 under `compat`.
     max_features : float, default=1.0
         Share of the features that each round is fitted on, in (0, 1].
-    growth : {"depth", "leaf", "oblivious"}, default="depth"
-        Split level by level, or the best leaf first, or by one split for each level.
+    growth : {"auto", "leaf", "depth", "oblivious"}, default="auto"
+        Split the best leaf first, or level by level, or by one split for each level.
+        "auto" is "leaf", and "depth" under `compat`.
     multi_strategy : {"separate", "shared"}, default="separate"
         A tree for each parameter, or one tree whose leaves hold a value for each.
+    recalibrate : bool or "auto", default="auto"
+        Whether the spread follows rows that the trees have not seen, lest the model be
+        too sure: a constant for each parameter on the log scale, where there are
+        others, is found that makes the score of held-out rows least, and added to the
+        baseline. "auto" does so where held-out rows choose the number of rounds; True
+        cross-validates for it if no rows are held out.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when held-out rows no longer gain, and to deliver the model of
         the best round. "auto" does so for more than 10,000 rows, and when ``X_val``
@@ -130,7 +147,8 @@ class NGBoostRegressor(NaturalBoosting, Regression):
     n_iter_ : int
         Number of rounds of the model.
     baseline_prediction_ : ndarray of shape (K,)
-        Raw parameters of the marginal fit, from which the rounds start.
+        Raw parameters from which the rounds start: those of the marginal fit, and what
+        `recalibrate` adds.
     objective_ : DistributionObjective
         The objective that was minimised.
     feature_importances_ : ndarray of shape (n_features,)
@@ -179,16 +197,17 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         compat: str | None = None,
         learner: Any = None,
         learning_rate: float | str = "auto",
-        n_estimators: int = 500,
-        max_depth: int | None = 3,
-        max_leaf_nodes: int | None = None,
+        n_estimators: int | None = None,
+        max_depth: int | str | None = "auto",
+        max_leaf_nodes: int | str | None = "auto",
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 0.0,
         max_bins: int = 255,
         subsample: float | str = "auto",
         max_features: float = 1.0,
-        growth: str = "depth",
+        growth: str = "auto",
         multi_strategy: str = "separate",
+        recalibrate: bool | str = "auto",
         early_stopping: bool | str = "auto",
         scoring: str | Callable[..., float] = "loss",
         validation_fraction: float | None = 0.1,
@@ -219,6 +238,7 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         self.max_features = max_features
         self.growth = growth
         self.multi_strategy = multi_strategy
+        self.recalibrate = recalibrate
         self.early_stopping = early_stopping
         self.scoring = scoring
         self.validation_fraction = validation_fraction

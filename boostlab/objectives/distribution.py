@@ -55,6 +55,9 @@ class DistributionObjective(PointwiseObjective):
     calibration : sequence of float, optional
         Sorted conformity scores of held-out rows; the intervals of predictions follow
         them. See :class:`~boostlab.distributions.Predictive`.
+    conformity : sequence of float, optional
+        The same of rows that were held out during the fit; they are kept for intervals
+        that ask for them.
     """
 
     # The metric is the expected curvature, and not the curvature itself.
@@ -67,11 +70,13 @@ class DistributionObjective(PointwiseObjective):
         score: Any = "log",
         limits: bool = True,
         calibration: Sequence[float] | None = None,
+        conformity: Sequence[float] | None = None,
     ):
         self.distribution = distribution
         self.score = score
         self.limits = limits
         self.calibration = calibration
+        self.conformity = conformity
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -82,9 +87,10 @@ class DistributionObjective(PointwiseObjective):
         """Raise TypeError or ValueError, also where the family has no such score."""
         self.family.validate()
         get_score(self.score).check(self.family)
-        levels = np.asarray(self.calibration or (), dtype=np.float64)
-        if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
-            raise ValueError("calibration holds scores outside [0, 1].")
+        for name in ("calibration", "conformity"):
+            levels = np.asarray(getattr(self, name) or (), dtype=np.float64)
+            if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+                raise ValueError(f"{name} holds scores outside [0, 1].")
 
     @property
     def family(self) -> Distribution:
@@ -108,12 +114,21 @@ class DistributionObjective(PointwiseObjective):
 
     def with_classes(self, n_classes: int) -> DistributionObjective:
         """Return the objective for `n_classes` classes."""
-        family = self.family.with_classes(n_classes)
-        return DistributionObjective(family, self.score, self.limits, self.calibration)
+        return self._with(distribution=self.family.with_classes(n_classes))
 
     def calibrated(self, scores: Sequence[float] | None) -> DistributionObjective:
         """Return the objective with conformity scores of held-out rows, or None."""
-        return DistributionObjective(self.distribution, self.score, self.limits, scores)
+        return self._with(calibration=scores)
+
+    def remembering(self, scores: Sequence[float] | None) -> DistributionObjective:
+        """Return the objective with scores of rows that the fit held out, or None."""
+        return self._with(conformity=scores)
+
+    def _with(self, **changed: Any) -> DistributionObjective:
+        names = ("distribution", "score", "limits", "calibration", "conformity")
+        return DistributionObjective(
+            **{name: getattr(self, name) for name in names} | changed
+        )
 
     def n_outputs(self, y: Array) -> int:
         """Return the number of parameters K."""

@@ -161,7 +161,8 @@ def test_half_of_the_rows_by_default():
     boosting = fitted()._make_boosting(fitted().objective_)
     assert boosting.sampler.subsample == 0.5
     assert boosting.learner.min_samples_leaf == "auto"
-    assert NGBoostRegressor()._make_step().learning_rate == 0.02
+    assert NGBoostRegressor()._make_step().learning_rate == 0.05
+    assert NGBoostRegressor(n_estimators=9)._make_step().learning_rate == 0.02
 
 
 # Intervals as targets.
@@ -331,7 +332,7 @@ def test_every_family_learns(name):
 
 
 def test_importances_of_each_parameter():
-    model = fitted()
+    model = fitted(max_depth=2)
     location, scale = model.parameter_importances_
     assert location.argmax() == 0
     assert scale.argmax() == 1
@@ -411,7 +412,7 @@ def test_knowledge_is_missing_where_data_are():
     rng = np.random.default_rng(3)
     x = np.concatenate([rng.uniform(-1, 1, 600), rng.uniform(2, 3, 12)])[:, None]
     y = np.sin(3 * x[:, 0]) + 0.2 * rng.normal(size=612)
-    model = NGBoostRegressor(**FAST | {"n_estimators": 100}).fit(x, y)
+    model = NGBoostRegressor(**FAST | {"n_estimators": 100, "max_depth": 3}).fit(x, y)
     knowledge = model.predict_uncertainty(x).knowledge
     assert knowledge[600:].mean() > 2 * knowledge[:600].mean()
 
