@@ -22,6 +22,7 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from boostlab.estimators import (
+        AdaBoostClassifier,
         BoostingClassifier,
         BoostingRegressor,
         GradientBoostingClassifier,
@@ -46,6 +47,7 @@ except PackageNotFoundError:  # imported from a source tree that is not installe
     __version__ = "unknown"
 
 __all__ = [
+    "AdaBoostClassifier",
     "BoostingClassifier",
     "BoostingRegressor",
     "GradientBoostingClassifier",
@@ -64,6 +66,7 @@ __all__ = [
 
 # Imported when first used, so that `import boostlab` stays cheap.
 _HOME = {
+    "AdaBoostClassifier": "boostlab.estimators",
     "BoostingClassifier": "boostlab.estimators",
     "BoostingRegressor": "boostlab.estimators",
     "GradientBoostingClassifier": "boostlab.estimators",

@@ -5,11 +5,12 @@ here because that of scikit-learn 1.6 does not get along with recent pytest.
 """
 
 import pytest
-from sklearn.ensemble import AdaBoostClassifier
 from sklearn.linear_model import Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from boostlab import (
+    AdaBoostClassifier,
     BoostingClassifier,
     BoostingRegressor,
     GradientBoostingClassifier,
@@ -31,6 +32,11 @@ ONE_TREE = GradientBoostingRegressor(
 )
 
 ESTIMATORS = {
+    "adaboost": AdaBoostClassifier(),
+    "adaboost, external": AdaBoostClassifier(GaussianNB()),
+    "real adaboost": AdaBoostClassifier(algorithm="real"),
+    "gentle adaboost": AdaBoostClassifier(algorithm="gentle", n_estimators=20),
+    "marginboost": AdaBoostClassifier(algorithm="margin", n_estimators=20),
     "regressor": GradientBoostingRegressor(),
     "classifier": GradientBoostingClassifier(),
     "ranker": GradientBoostingRanker(),
@@ -121,6 +127,8 @@ CASES = [
 ]
 
 
+# Data of these checks that one stump separates, or on which it has no edge.
+@pytest.mark.filterwarnings("ignore:The learner of the first round")
 @pytest.mark.parametrize(("estimator", "check"), CASES)
 def test_scikit_learn(estimator, check):
     check(estimator)

@@ -14,6 +14,7 @@ from boostlab.callbacks.monitor import BaseMonitor
 from boostlab.callbacks.progress import Progress
 from boostlab.callbacks.split_stopping import SplitStopping
 from boostlab.callbacks.time_budget import TimeBudget
+from boostlab.callbacks.vote_stopping import VoteStopping
 
 __all__ = [
     "BaseMonitor",
@@ -23,4 +24,5 @@ __all__ = [
     "Progress",
     "SplitStopping",
     "TimeBudget",
+    "VoteStopping",
 ]

@@ -4,7 +4,9 @@ from boostlab.directions.dropout import Dart, Dropout
 from boostlab.directions.gradient import Gradient
 from boostlab.directions.natural import NaturalGradient
 from boostlab.directions.newton import Newton
+from boostlab.directions.reweighting import Reweighting
 from boostlab.directions.sampled import GOSS, MVS, Sampled
+from boostlab.directions.working import WorkingResponse
 
 __all__ = [
     "GOSS",
@@ -14,5 +16,7 @@ __all__ = [
     "Gradient",
     "NaturalGradient",
     "Newton",
+    "Reweighting",
     "Sampled",
+    "WorkingResponse",
 ]

@@ -1,5 +1,6 @@
 """The scikit-learn face: named systems as short recipes of pieces."""
 
+from boostlab.estimators.adaboost import AdaBoostClassifier
 from boostlab.estimators.generic import BoostingClassifier, BoostingRegressor
 from boostlab.estimators.gradient_boosting import (
     GradientBoostingClassifier,
@@ -13,6 +14,7 @@ from boostlab.estimators.uncertainty import Uncertainty
 from boostlab.estimators.weak_to_strong import WeakToStrong
 
 __all__ = [
+    "AdaBoostClassifier",
     "BoostingClassifier",
     "BoostingRegressor",
     "GradientBoostingClassifier",

@@ -45,7 +45,7 @@ from boostlab.groups import Groups
 from boostlab.inspection import feature_importances
 from boostlab.objectives import get_objective
 from boostlab.parallel import FEW_ROWS, threads
-from boostlab.protocols import Objective
+from boostlab.protocols import Monitor, Objective
 from boostlab.reduce import agree, count, refuse, total
 from boostlab.state import Ensemble, Problem, Run
 from boostlab.updates import AddToPrediction
@@ -423,6 +423,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         """Return what a scorer is given besides features and targets."""
         # Not all metrics take weights, so they are given only where they matter.
         return {} if (rows.weight == 1).all() else {"sample_weight": rows.weight}
+
+    def _own_monitors(self, previous: Ensemble | None) -> list[Monitor]:
+        """Return monitors that the method itself needs, going on from `previous`."""
+        return []
 
     def _public_callbacks(self, given: Given) -> list[ScikitLearnCallbacks]:
         """Return the monitor of scikit-learn's callbacks, where there are such."""

@@ -44,7 +44,8 @@ class GoOnFrom(BaseMonitor):
 class FitMonitors:
     """All monitors of one fit, in the order in which they are called.
 
-    Warm start, history, early stopping, progress, then the user's own; checkpoints
+    Warm start, history, early stopping, progress, those that the estimator needs, then
+    the user's own; checkpoints
     come after everything that has a state to save, and scikit-learn's callbacks last,
     when it is known whether a round is followed by another.
 
@@ -94,6 +95,7 @@ class FitMonitors:
         own = sorted(
             estimator.callbacks or (), key=lambda item: isinstance(item, Checkpoint)
         )
+        first += estimator._own_monitors(previous)
         self.all: list[Monitor] = [*first, *own, *outside]
         for monitor in self.all:
             if hasattr(monitor, "watch"):

@@ -5,5 +5,6 @@ from boostlab.learners.linear import Linear
 from boostlab.learners.linear_tree import LinearTree
 from boostlab.learners.mixture import Mixture
 from boostlab.learners.tree import Tree
+from boostlab.learners.tree_votes import TreeVotes
 
-__all__ = ["External", "Linear", "LinearTree", "Mixture", "Tree"]
+__all__ = ["External", "Linear", "LinearTree", "Mixture", "Tree", "TreeVotes"]

@@ -23,6 +23,34 @@ from boostlab.state import State, Target
 
 Array = NDArray[np.float64]
 
+VOTE_KINDS = ("labels", "proba", "log_odds")
+"""What a classifier can contribute."""
+
+LEAST_SHARE = 1e-15
+"""Shares are at least this where their logarithm is taken."""
+
+
+def votes_of_shares(share: Array, predict: str) -> Array:
+    """Return what a classifier of K classes contributes to each, shape (n, K).
+
+    Parameters
+    ----------
+    share : ndarray of shape (n, K)
+        Probabilities of the classes.
+    predict : {"labels", "proba", "log_odds"}
+        1 for the most probable class and ``-1 / (K - 1)`` for the others; the same of
+        the probabilities, ``(K p - 1) / (K - 1)``; or
+        ``(K - 1) (log p - mean(log p))``.
+    """
+    n_classes = share.shape[1]
+    if predict == "log_odds":
+        logs = np.log(np.maximum(share, LEAST_SHARE))
+        return (n_classes - 1.0) * (logs - logs.mean(axis=1, keepdims=True))
+    if predict == "labels":
+        best = np.argmax(share, axis=1)
+        share = (best[:, None] == np.arange(n_classes)).astype(np.float64)
+    return (n_classes * share - 1.0) / (n_classes - 1.0)
+
 
 @register("external")
 class External(Piece):
@@ -39,7 +67,9 @@ class External(Piece):
     A *classifier* fits labels with weights. Its contribution has the shape (n, K) of
     the raw prediction and is coded as in SAMME: 1 for the class predicted and
     ``-1 / (C - 1)`` for each other of C classes, so -1 and 1 for two; with
-    probabilities ``(C p - 1) / (C - 1)`` in between.
+    probabilities ``(C p - 1) / (C - 1)`` in between. Or it is the logarithms of the
+    probabilities, at least 1e-15, ``(C - 1) (log p - mean(log p))``: half the log odds
+    for two classes, the step of Real AdaBoost.
 
     The estimator sees the numeric view of the table, categories as codes. Every
     ``random_state`` of it, nested ones included, is drawn anew each round from the
@@ -55,7 +85,7 @@ class External(Piece):
     ----------
     estimator : estimator
         A regressor or classifier with scikit-learn's interface; it is not changed.
-    predict : {"labels", "proba"}, default="labels"
+    predict : {"labels", "proba", "log_odds"}, default="labels"
         What a classifier contributes; regressors ignore it.
     min_hessian : float, default=0.01
         Least curvature of a row, per unit of its weight, that a regressor is told of;
@@ -80,10 +110,12 @@ class External(Piece):
                 "classifier; give an instance of one with scikit-learn's interface."
             )
         check_number("min_hessian", self.min_hessian, at_least=0)
-        if self.predict not in ("labels", "proba"):
-            raise ValueError(f"predict is {self.predict!r}; give 'labels' or 'proba'.")
+        if self.predict not in VOTE_KINDS:
+            raise ValueError(
+                f"predict is {self.predict!r}; give 'labels', 'proba' or 'log_odds'."
+            )
         unable = not hasattr(self.estimator, "predict_proba")
-        if self.predict == "proba" and "labels" in self.accepts and unable:
+        if self.predict != "labels" and "labels" in self.accepts and unable:
             raise ValueError(
                 f"{type(self.estimator).__name__} has no predict_proba; give "
                 "predict='labels'."
@@ -162,7 +194,7 @@ class External(Piece):
         single = len(np.unique(labels[weight > 0])) < 2
         estimator = DummyClassifier() if single else self.estimator
         model = _fit(estimator, x, labels, weight, rng)
-        return ExternalClassifier(model, target.features, self.predict == "proba")
+        return ExternalClassifier(model, target.features, self.predict)
 
 
 def _fit(
@@ -259,16 +291,16 @@ class ExternalClassifier:
         The fitted classifier; its classes are integers from 0.
     features : ndarray of int or None
         The columns it was fitted on; None for all.
-    proba : bool
-        Whether it contributes probabilities instead of labels.
+    predict : {"labels", "proba", "log_odds"}
+        What it contributes.
     """
 
     model: BaseEstimator
     features: NDArray[np.intp] | None
-    proba: bool
+    predict: str
 
     def contribution(self, state: State) -> Dense:
-        """Return the votes in SAMME's code, in the shape of the raw prediction.
+        """Return the votes, in the shape of the raw prediction.
 
         One output stands for two classes, and its vote is in favour of class 1.
         """
@@ -276,9 +308,9 @@ class ExternalClassifier:
         n_outputs = state.raw_prediction.shape[1]
         n_classes = max(2, n_outputs)
         share = np.zeros((len(x), n_classes))
-        if self.proba:
-            share[:, self.model.classes_] = self.model.predict_proba(x)
-        else:
+        if self.predict == "labels":
             share[np.arange(len(x)), self.model.predict(x)] = 1.0
-        votes = (n_classes * share - 1) / (n_classes - 1)
+        else:
+            share[:, self.model.classes_] = self.model.predict_proba(x)
+        votes = votes_of_shares(share, self.predict)
         return Dense(votes[:, -n_outputs:])

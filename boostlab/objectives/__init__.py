@@ -16,6 +16,14 @@ from boostlab.objectives.classification import Binomial, Exponential, Multinomia
 from boostlab.objectives.custom import CustomObjective
 from boostlab.objectives.deviance import Gamma, Poisson, Tweedie
 from boostlab.objectives.distribution import DistributionObjective
+from boostlab.objectives.margin import (
+    ExponentialMargin,
+    ExponentialPerClass,
+    LogisticMargin,
+    MadaMargin,
+    MarginObjective,
+    SigmoidMargin,
+)
 from boostlab.objectives.multioutput import MultiOutput, for_targets
 from boostlab.objectives.ranking import (
     CrossEntropyNDCG,
@@ -38,9 +46,14 @@ __all__ = [
     "CustomObjective",
     "DistributionObjective",
     "Exponential",
+    "ExponentialMargin",
+    "ExponentialPerClass",
     "Gamma",
     "Huber",
     "LambdaRank",
+    "LogisticMargin",
+    "MadaMargin",
+    "MarginObjective",
     "MultiOutput",
     "Multinomial",
     "ObjectiveError",
@@ -49,6 +62,7 @@ __all__ = [
     "Poisson",
     "Quantile",
     "RankingObjective",
+    "SigmoidMargin",
     "SquaredError",
     "Tweedie",
     "check_objective",

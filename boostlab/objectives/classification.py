@@ -32,7 +32,7 @@ class _TwoClasses(PointwiseObjective):
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError unless all labels are 0 or 1."""
-        _check_labels(self, y, 2)
+        check_labels(self, y, 2)
 
     def with_classes(self, n_classes: int) -> PointwiseObjective:
         """Return self; ValueError for more than two classes."""
@@ -156,7 +156,7 @@ class Multinomial(PointwiseObjective):
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError unless all labels are integers in 0 .. n_classes - 1."""
-        _check_labels(self, y, self.n_classes)
+        check_labels(self, y, self.n_classes)
 
     def baseline(self, y: Array, weight: Array) -> Array:
         """Return the logarithms of the weighted class shares, shape (K,)."""
@@ -192,7 +192,7 @@ def _indicator(y: Array, n_outputs: int) -> Array:
     return (y[:, None] == np.arange(n_outputs)).astype(np.float64)
 
 
-def _check_labels(
+def check_labels(
     objective: PointwiseObjective, y: Array, n_classes: int | None
 ) -> None:
     """Raise ValueError unless y holds integers in 0 .. n_classes - 1."""

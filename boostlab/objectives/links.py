@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, softmax
 
 Array = NDArray[np.float64]
 
@@ -89,6 +89,40 @@ class SoftmaxLink:
     def link(self, mean: Array) -> Array:
         """Return the logarithms of the probabilities, shape (n, K)."""
         return np.log(mean)
+
+
+@dataclass(frozen=True, slots=True)
+class VotesLink:
+    """Votes for K classes in SAMME's code: ``p = softmax(raw / (K - 1))``.
+
+    `link` returns ``(K - 1) (log p_k - mean(log p))``, the minimiser of the loss (Zhu
+    et al., 2009, theorem 1).
+    """
+
+    def inverse(self, raw: Array) -> Array:
+        """Return the probabilities, shape (n, K)."""
+        return softmax(raw / (raw.shape[1] - 1.0), axis=1)
+
+    def link(self, mean: Array) -> Array:
+        """Return the raw prediction (n, K), whose rows sum to 0."""
+        logs = np.log(mean)
+        return (mean.shape[1] - 1.0) * (logs - logs.mean(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, slots=True)
+class RestLink:
+    """Half the log odds of each class against the rest.
+
+    The probabilities ``1 / (1 + exp(-2 raw_k))`` are divided by their sum.
+    """
+
+    def inverse(self, raw: Array) -> Array:
+        """Return the probabilities, shape (n, K)."""
+        return softmax(log_expit(2.0 * raw), axis=1)
+
+    def link(self, mean: Array) -> Array:
+        """Return the raw prediction (n, K)."""
+        return 0.5 * (np.log(mean) - np.log1p(-mean))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 What is stored of a fitted estimator: its constructor parameters; ``encoder_``,
 ``objective_`` and ``classes_`` where it has them; ``ensemble_``; and what
 ``warm_start`` and the score curves need: ``generator_state_``, ``history_``,
-``all_rounds_``. Not stored are ``callbacks``, ``init`` and a ``random_state`` that is a
-generator object (all come back as None), and callbacks of scikit-learn.
+``all_rounds_``; and the words, such as ``stop_reason_``, that a class names. Not stored
+are ``callbacks``, ``init`` and a ``random_state`` that is a generator object (all come
+back as None), and callbacks of scikit-learn.
 """
 
 from __future__ import annotations
@@ -79,15 +80,16 @@ def estimator_from_parts(data: Any, arrays: Arrays) -> Any:
         If anything is missing, malformed, unknown or inconsistent.
     """
     if isinstance(data, dict):  # not in the first files
-        data = {"n_init": 0, **data}
+        data = {"n_init": 0, "also": {}, **data}
     names = {"estimator", "params", "encoder", "objective", "classes", "ensemble"}
-    names |= {"all_rounds", "history", "generator_state", "n_init"}
+    names |= {"all_rounds", "history", "generator_state", "n_init", "also"}
     fields(data, names, "model")
     cls = _class(data["estimator"])
     model = build(_from_params, cls, data["params"], role="set of parameters")
     build(_check_params, model, role="set of parameters")
     attributes = _fitted_from_parts(data, by_prefix(arrays, _GROUPS, "model"))
     vars(model).update(attributes)
+    vars(model).update(_also(data["also"], cls))
     build(_check_fitted, model, role="combination of parts")
     return model
 
@@ -114,6 +116,8 @@ def _fitted_to_parts(model: Any) -> tuple[dict[str, Any], Arrays]:
     data = {name: pair[0] for name, pair in parts.items()}
     data["generator_state"] = model.generator_state_
     data["n_init"] = getattr(model, "n_init_", 0)
+    names = getattr(model, "_also_saved", ())
+    data["also"] = {name: getattr(model, name) for name in names}
     return data, join({name: pair[1] for name, pair in parts.items()})
 
 
@@ -166,6 +170,14 @@ def _n_init(number: Any, n_rounds: int) -> int:
     if type(number) is not int or not 0 <= number <= n_rounds:
         raise ValueError(f"{number!r:.40} of its {n_rounds} rounds cannot be from init")
     return number
+
+
+def _also(words: Any, cls: Any) -> dict[str, str]:
+    """Return the fitted attributes that are words, as the class names them."""
+    fields(words, set(getattr(cls, "_also_saved", ())), "words")
+    if not all(isinstance(word, str) for word in words.values()):
+        raise ValueError("the words part holds something else than strings")
+    return words
 
 
 def _generator_state(state: Any) -> Any:

@@ -6,6 +6,7 @@ from boostlab.steps.dropout import DropoutStep
 from boostlab.steps.line_search import LineSearch
 from boostlab.steps.own_units import OwnUnits
 from boostlab.steps.shrinkage import Shrinkage
+from boostlab.steps.vote import RecordedStep, Vote, VotingStep
 
 __all__ = [
     "CellFit",
@@ -13,6 +14,9 @@ __all__ = [
     "DropoutStep",
     "LineSearch",
     "OwnUnits",
+    "RecordedStep",
     "ReferenceSearch",
     "Shrinkage",
+    "Vote",
+    "VotingStep",
 ]

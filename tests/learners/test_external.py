@@ -288,7 +288,9 @@ def test_other_objects_are_refused(wrong):
 
 
 def test_parameters_are_checked():
-    with pytest.raises(ValueError, match="predict is 'votes'; give 'labels' or"):
+    with pytest.raises(
+        ValueError, match="predict is 'votes'; give 'labels', 'proba' or"
+    ):
         External(Ridge(), predict="votes").validate()
     with pytest.raises(ValueError, match="min_hessian is -1; give a number at least 0"):
         External(Ridge(), min_hessian=-1).validate()

@@ -1,0 +1,146 @@
+"""The algorithms of the AdaBoost family, each as a choice of pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import is_classifier
+from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
+
+from boostlab.correctors import NoCorrection
+from boostlab.directions import Reweighting, WorkingResponse
+from boostlab.estimators.pieces import LEARNERS, learner_piece
+from boostlab.learners import External, Linear, Mixture, Tree, TreeVotes
+from boostlab.objectives import (
+    Binomial,
+    Exponential,
+    ExponentialMargin,
+    ExponentialPerClass,
+    LogisticMargin,
+    MadaMargin,
+    Multinomial,
+    SigmoidMargin,
+)
+from boostlab.protocols import Corrector, Direction, Objective, Step
+from boostlab.steps import LineSearch, RecordedStep, Shrinkage, Vote, VotingStep
+
+MARGIN_LOSSES: dict[str, Callable[[int], Objective]] = {
+    "exponential": lambda k: ExponentialMargin(k),
+    "logistic": lambda k: LogisticMargin(k),
+    "sigmoid": lambda k: SigmoidMargin(0.5, k),
+    "doom2": lambda k: SigmoidMargin(1.0, k),
+}
+"""What ``algorithm="margin"`` can minimise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The pieces of an algorithm; each is made from the estimator.
+
+    Parameters
+    ----------
+    objective : callable
+        From the estimator and the number of classes.
+    step : callable
+        From the estimator.
+    direction : callable
+        From the estimator.
+    predict : {"labels", "log_odds"} or None
+        What the learner contributes; None where it is a regressor.
+    multi_class : bool
+        Whether there may be more than two classes.
+    corrector : callable
+        From the estimator.
+    """
+
+    objective: Callable[[Any, int], Objective]
+    step: Callable[[Any], Step]
+    direction: Callable[[Any], Direction] = lambda model: Reweighting()
+    predict: str | None = "labels"
+    multi_class: bool = True
+    corrector: Callable[[Any], Corrector] = lambda model: NoCorrection()
+
+    @property
+    def votes(self) -> bool:
+        """Whether the learners vote for classes, so that margins have a unit."""
+        return self.predict == "labels"
+
+    def voters(self, learner: Any) -> Any:
+        """Return a learner, or each of a list, that contributes what is wanted.
+
+        That concerns trees and the classifiers of scikit-learn.
+        """
+        if self.predict is None or learner is None:
+            return learner
+        if isinstance(learner, list | tuple):
+            return [_voting(each, self.predict) for each in learner]
+        return _voting(learner, self.predict)
+
+
+def _exponential(model: Any, n_classes: int) -> Objective:
+    return ExponentialMargin(n_classes)
+
+
+def _gentle(model: Any, n_classes: int) -> Objective:
+    return Exponential() if n_classes == 2 else ExponentialPerClass(n_classes)
+
+
+def _logit(model: Any, n_classes: int) -> Objective:
+    return Binomial() if n_classes == 2 else Multinomial(n_classes)
+
+
+def _confident(model: Any) -> Step:
+    return VotingStep(Shrinkage(model.learning_rate), guarded=True)
+
+
+def _fitted(model: Any) -> Step:
+    return RecordedStep(Shrinkage(model.learning_rate))
+
+
+RECIPES: dict[str, Recipe] = {
+    "samme": Recipe(_exponential, lambda model: Vote(model.learning_rate)),
+    "samme.r": Recipe(_exponential, _confident, predict="log_odds"),
+    "real": Recipe(_exponential, _confident, predict="log_odds", multi_class=False),
+    "gentle": Recipe(
+        _gentle, _fitted, direction=lambda model: WorkingResponse(None), predict=None
+    ),
+    "logit": Recipe(
+        _logit, _fitted, direction=lambda model: WorkingResponse(4.0), predict=None
+    ),
+    "mada": Recipe(
+        lambda model, k: MadaMargin(k), lambda model: Vote(model.learning_rate)
+    ),
+    "margin": Recipe(
+        lambda model, k: MARGIN_LOSSES[model.margin_loss](k),
+        lambda model: VotingStep(LineSearch(model.learning_rate)),
+    ),
+}
+"""The algorithms by name."""
+
+
+def _voting(learner: Any, predict: str) -> Any:
+    """Return a learner that contributes what is wanted, as far as it can be told."""
+    known = learner in LEARNERS if isinstance(learner, str) else hasattr(learner, "fit")
+    if not known or isinstance(learner, type):
+        return learner  # refused where parameters are checked
+    made = learner_piece(learner)
+    if isinstance(made, Mixture):
+        return Mixture([_voting(one, predict) for one in made.learners], made.every)
+    if isinstance(made, Tree):
+        return TreeVotes(made, predict)
+    votes = isinstance(made, External) and is_classifier(made.estimator)
+    return made.set_params(predict=predict) if votes else made
+
+
+def adds_up(learner: Any) -> bool:
+    """Return whether sums of what `learner` fits are of its own kind: linear ones.
+
+    Boosting cannot make more of such a learner than one fit of it can.
+    """
+    if isinstance(learner, Mixture):
+        return all(adds_up(one) for one in learner.learners)
+    if isinstance(learner, External):
+        learner = learner.estimator
+    return isinstance(learner, Linear | LinearRegression | Ridge | ElasticNet)
