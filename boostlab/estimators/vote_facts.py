@@ -107,6 +107,8 @@ def margins_of(run: Any, X: Any, y: NDArray[Any]) -> Array | None:
     if len(run.classes_) != 2:
         return None
     if hasattr(run, "margins"):
+        if not run._recipe.votes:  # sums of numbers without a bound
+            return None
         return np.asarray(run.margins(X, y), np.float64)
     if not hasattr(run, "estimator_weights_"):
         return None
