@@ -28,7 +28,9 @@ def test_adaboost_grows_with_ln_m_and_majorities_do_not(gap):
         values = [
             gap.at_the_worst(
                 {
-                    ratio: [gap.constant_of_sets(method, m, ratio, i) for i in range(24)]
+                    ratio: [
+                        gap.constant_of_sets(method, m, ratio, i) for i in range(24)
+                    ]
                     for ratio in gap.RATIOS
                 }
             )
