@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         NGBoostClassifier,
         NGBoostRegressor,
         NGBoostSurvival,
+        RFRBoostClassifier,
+        RFRBoostRegressor,
         WeakToStrong,
     )
     from boostlab.persistence import (
@@ -57,6 +59,8 @@ __all__ = [
     "NGBoostClassifier",
     "NGBoostRegressor",
     "NGBoostSurvival",
+    "RFRBoostClassifier",
+    "RFRBoostRegressor",
     "WeakToStrong",
     "import_lightgbm",
     "import_xgboost",
@@ -76,6 +80,8 @@ _HOME = {
     "NGBoostClassifier": "boostlab.estimators",
     "NGBoostRegressor": "boostlab.estimators",
     "NGBoostSurvival": "boostlab.estimators",
+    "RFRBoostClassifier": "boostlab.estimators",
+    "RFRBoostRegressor": "boostlab.estimators",
     "WeakToStrong": "boostlab.estimators",
     "import_lightgbm": "boostlab.persistence",
     "import_xgboost": "boostlab.persistence",

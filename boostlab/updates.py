@@ -12,6 +12,12 @@ from boostlab.protocols import Contribution
 from boostlab.registry import register
 from boostlab.state import State
 
+REPRESENTATION, INPUTS = "representation", "inputs"
+"""Where a state carries the representation, and what it was made of."""
+
+TOP_COEF, TOP_INTERCEPT = "top coef", "top intercept"
+"""Where a state carries the top model, which reads the representation."""
+
 
 @register("add_to_prediction")
 class AddToPrediction(Piece):
@@ -40,7 +46,7 @@ class AddToRepresentation(Piece):
 
     def __call__(self, state: State, contribution: Contribution, size: Any) -> None:
         """Renew ``state.carried["representation"]``, an array of shape (n, D)."""
-        state.carried["representation"] = (
+        state.carried[REPRESENTATION] = (
             representation(state) + size * contribution.values()
         )
 
@@ -52,5 +58,5 @@ def representation(state: State) -> NDArray[np.float64]:
     numeric columns as they are, unless the objective or the first hypothesis put
     another start into ``state.carried["representation"]``.
     """
-    carried = state.carried.get("representation")
+    carried = state.carried.get(REPRESENTATION)
     return np.asarray(state.table.numeric, float) if carried is None else carried

@@ -19,6 +19,8 @@ from boostlab import (
     NGBoostClassifier,
     NGBoostRegressor,
     NGBoostSurvival,
+    RFRBoostClassifier,
+    RFRBoostRegressor,
     WeakToStrong,
 )
 from boostlab.directions import GOSS, MVS, Dart
@@ -117,6 +119,12 @@ ESTIMATORS = {
         GradientBoostingClassifier(n_estimators=5), "subsample", max_voters=3
     ),
     "soft votes": WeakToStrong(GradientBoostingClassifier(**FAST), vote="soft"),
+    "random features": BoostingRegressor(learner="random_features", **FAST),
+    "representation regressor": RFRBoostRegressor(),
+    "representation classifier": RFRBoostClassifier(),
+    "greedy representation": RFRBoostRegressor(
+        variant="greedy", early_stopping=True, n_estimators=8
+    ),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from boostlab.correctors.dropout import RescaleDropped
+from boostlab.correctors.top_model import RefitTop
 from boostlab.pieces import Piece
 from boostlab.protocols import Objective
 from boostlab.registry import register
 from boostlab.state import Ensemble, State
 
-__all__ = ["NoCorrection", "RescaleDropped"]
+__all__ = ["NoCorrection", "RefitTop", "RescaleDropped"]
 
 
 @register("no_correction")

@@ -4,6 +4,7 @@ from boostlab.directions.dropout import Dart, Dropout
 from boostlab.directions.gradient import Gradient
 from boostlab.directions.natural import NaturalGradient
 from boostlab.directions.newton import Newton
+from boostlab.directions.representation import RepresentationGradient
 from boostlab.directions.reweighting import Reweighting
 from boostlab.directions.sampled import GOSS, MVS, Sampled
 from boostlab.directions.working import WorkingResponse
@@ -16,6 +17,7 @@ __all__ = [
     "Gradient",
     "NaturalGradient",
     "Newton",
+    "RepresentationGradient",
     "Reweighting",
     "Sampled",
     "WorkingResponse",

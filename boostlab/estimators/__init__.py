@@ -9,6 +9,7 @@ from boostlab.estimators.gradient_boosting import (
 from boostlab.estimators.ngboost import NGBoostRegressor
 from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
+from boostlab.estimators.rfrboost import RFRBoostClassifier, RFRBoostRegressor
 from boostlab.estimators.survival import NGBoostSurvival, censored_times
 from boostlab.estimators.uncertainty import Uncertainty
 from boostlab.estimators.weak_to_strong import WeakToStrong
@@ -23,6 +24,8 @@ __all__ = [
     "NGBoostClassifier",
     "NGBoostRegressor",
     "NGBoostSurvival",
+    "RFRBoostClassifier",
+    "RFRBoostRegressor",
     "Uncertainty",
     "WeakToStrong",
     "censored_times",

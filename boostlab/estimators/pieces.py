@@ -14,6 +14,7 @@ from boostlab.directions import Gradient, NaturalGradient, Newton
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
 from boostlab.learners.mixture import Mixture
+from boostlab.learners.random_features import RandomFeatures
 from boostlab.learners.tree import Tree
 from boostlab.steps import (
     CellFit,
@@ -31,7 +32,11 @@ DIRECTIONS: Named = {
     "gradient": Gradient,
     "natural": NaturalGradient,
 }
-LEARNERS: Named = {"tree": Tree, "linear": Linear}
+LEARNERS: Named = {
+    "tree": Tree,
+    "linear": Linear,
+    "random_features": RandomFeatures,
+}
 STEPS: Named = {
     "shrinkage": Shrinkage,
     "line_search": LineSearch,

@@ -5,6 +5,7 @@ from boostlab.steps.doubling import DoublingSearch, ReferenceSearch
 from boostlab.steps.dropout import DropoutStep
 from boostlab.steps.line_search import LineSearch
 from boostlab.steps.own_units import OwnUnits
+from boostlab.steps.representation import RepresentationStep
 from boostlab.steps.shrinkage import Shrinkage
 from boostlab.steps.vote import RecordedStep, Vote, VotingStep
 
@@ -16,6 +17,7 @@ __all__ = [
     "OwnUnits",
     "RecordedStep",
     "ReferenceSearch",
+    "RepresentationStep",
     "Shrinkage",
     "Vote",
     "VotingStep",
