@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from boostlab.sweeps.beside import beside_section
 from boostlab.sweeps.elements import Td, details, escape, figure, method, note, table
 from boostlab.sweeps.format import (
     NOTHING,
@@ -18,11 +19,14 @@ from boostlab.sweeps.format import (
 from boostlab.sweeps.metrics import Metric
 from boostlab.sweeps.plan import DatasetInfo
 from boostlab.sweeps.plots import Palette, forest, quality_against_time, strip
+from boostlab.sweeps.specs import Published
 from boostlab.sweeps.statistics import FEWEST_DATASETS, Interval
 from boostlab.sweeps.summary import Board, Entry, Standing
 
 
-def board_section(board: Board, palette: Palette) -> str:
+def board_section(
+    board: Board, palette: Palette, published: tuple[Published, ...] = ()
+) -> str:
     """Return the whole section of one kind of task."""
     tables = count(len(board.datasets), "table")
     head = (
@@ -46,6 +50,7 @@ def board_section(board: Board, palette: Palette) -> str:
                 details(f"The same by {metric.label}", _scores(board, metric, palette))
                 for metric in board.metrics[1:]
             ),
+            beside_section(board, published, palette),
             _strips(board, palette),
             "<h3>Times on each table</h3>",
             note(
@@ -58,6 +63,8 @@ def board_section(board: Board, palette: Palette) -> str:
 
 
 def _direction(metric: Metric) -> str:
+    if not metric.ranks:
+        return metric.label
     better = "higher" if metric.greater_is_better else "lower"
     return f"{metric.label}, {better} is better"
 
@@ -88,7 +95,7 @@ def _leaderboard(board: Board, palette: Palette) -> str:
 
 def _best(standings: tuple[Standing, ...], metric: Metric) -> float:
     values = np.array([s.means[metric.name] for s in standings])
-    if np.isnan(values).all():
+    if np.isnan(values).all() or not metric.ranks:
         return float("nan")
     return float(np.nanmax(values) if metric.greater_is_better else np.nanmin(values))
 
@@ -152,7 +159,10 @@ def _explanation(board: Board, common: str) -> str:
         f"over the {common} that the whole pool finished. "
     )
     if absent:
-        text += f"Without {', '.join(absent)}, which finished no table. "
+        lacking = "finished no table"
+        if board.metric.of_distribution:
+            lacking += " or predicted no distributions"
+        text += f"Without {', '.join(absent)}, which {lacking}. "
     if not board.metric.scale_free:
         text += (
             "Metrics in the target's units are divided by the standard deviation of "

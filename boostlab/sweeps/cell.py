@@ -20,11 +20,14 @@ from threadpoolctl import threadpool_limits
 
 from boostlab.sweeps.datasets import Dataset, is_numeric, load, sample_rows
 from boostlab.sweeps.environment import environment_hash
-from boostlab.sweeps.metrics import metrics_for
+from boostlab.sweeps.forecast import Forecast, forecast
+from boostlab.sweeps.given import given_splits, rows_of, split_hashes
+from boostlab.sweeps.metrics import Metric, metrics_for
 from boostlab.sweeps.plan import Cell
 from boostlab.sweeps.prepare import ENCODINGS
+from boostlab.sweeps.rounds import fit_chosen_rounds
 from boostlab.sweeps.specs import DatasetSpec, canonical
-from boostlab.sweeps.splits import split
+from boostlab.sweeps.splits import Indices, split
 
 _Result = TypeVar("_Result")
 
@@ -46,17 +49,29 @@ class Predictions:
         Predictions in float64, or probabilities in float32.
     classes : tuple of str
         Labels of the codes; empty for regression.
+    forecast : Forecast, optional
+        Of a method that predicts distributions.
     """
 
     row: NDArray[np.intp]
     y: NDArray[Any]
     values: NDArray[Any]
     classes: tuple[str, ...]
+    forecast: Forecast | None = None
 
     def scores(self, names: tuple[str, ...], task: str) -> dict[str, float]:
-        """Return the value of each metric that is defined for the task."""
-        metrics = metrics_for(names, task)
-        return {m.name: m.function(self.y, self.values) for m in metrics}
+        """Return the value of each metric that is defined for the task.
+
+        NaN is what a method without distributions has by metrics of distributions.
+        """
+        return {m.name: self._score(m) for m in metrics_for(names, task)}
+
+    def _score(self, metric: Metric) -> float:
+        if not metric.of_distribution:
+            return metric.function(self.y, self.values)
+        if self.forecast is None:
+            return float("nan")
+        return metric.function(self.y, self.forecast)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +108,7 @@ def base_row(cell: Cell) -> dict[str, Any]:
         "estimator": cell.method.path,
         "params": canonical(cell.method.params),
         "version": cell.method.version,
+        "splits": f"given {cell.given}" if cell.given else "kfold",
         "folds": cell.folds,
         "repeat": cell.repeat,
         "fold": cell.fold,
@@ -161,15 +177,7 @@ def _fit_and_predict(cell: Cell) -> tuple[Predictions, dict[str, Any]]:
             "the sweep again."
         )
     is_classification = bool(dataset.classes)
-    train, test = split(
-        dataset.y,
-        dataset.group,
-        is_classification,
-        folds=cell.folds,
-        repeat=cell.repeat,
-        fold=cell.fold,
-        seed=cell.split_seed,
-    )
+    train, test = _rows(cell, dataset)
     y_train, y_test = dataset.y[train], dataset.y[test]
     # Some methods want the classes of the training fold as 0 .. k-1, without gaps.
     present = np.unique(y_train) if is_classification else None
@@ -177,6 +185,9 @@ def _fit_and_predict(cell: Cell) -> tuple[Predictions, dict[str, Any]]:
     model = _Fitted(cell)
     fit_seconds, _ = _timed(lambda: model.fit(dataset.X.iloc[train], target))
     predict_seconds, values = _timed(lambda: model.predict(dataset.X.iloc[test]))
+    forecast_seconds, told = _timed(
+        lambda: model.forecast(dataset.X.iloc[test], y_test)
+    )
     if is_classification:
         values = _all_classes(values, present, len(dataset.classes))
     values = np.asarray(values, dtype=np.float32 if is_classification else np.float64)
@@ -191,10 +202,32 @@ def _fit_and_predict(cell: Cell) -> tuple[Predictions, dict[str, Any]]:
         "fit_seconds": fit_seconds,
         "encode_seconds": model.encode_seconds,
         "predict_seconds": predict_seconds,
+        "forecast_seconds": None if told is None else forecast_seconds,
         "rounds": model.rounds(),
         "target_sd": None if is_classification else float(np.std(y_test)),
     }
-    return Predictions(test, y_test, values, dataset.classes), measured
+    return Predictions(test, y_test, values, dataset.classes, told), measured
+
+
+def _rows(cell: Cell, dataset: Dataset) -> tuple[Indices, Indices]:
+    """Return the training and the test rows of a cell."""
+    if not cell.given:
+        return split(
+            dataset.y,
+            dataset.group,
+            bool(dataset.classes),
+            folds=cell.folds,
+            repeat=cell.repeat,
+            fold=cell.fold,
+            seed=cell.split_seed,
+        )
+    splits = given_splits(cell.dataset)[cell.fold : cell.fold + 1]
+    if split_hashes(splits) != (cell.given,):
+        raise RuntimeError(
+            f"The splits of {dataset.ref} changed after the sweep was planned; start "
+            "the sweep again."
+        )
+    return rows_of(splits[0])
 
 
 class _Fitted:
@@ -202,6 +235,7 @@ class _Fitted:
 
     def __init__(self, cell: Cell) -> None:
         method = cell.method
+        self._cell = cell
         self._probability = cell.task != "regression"
         self._model = method.build(cell.threads, cell.model_seed)
         self._encoder = ENCODINGS[method.encoding](method.max_categories)
@@ -218,13 +252,32 @@ class _Fitted:
         if self._categories_as:
             categories = [name for name in encoded if not is_numeric(encoded[name])]
             self._model.set_params(**{self._categories_as: categories})
-        self._model.fit(encoded, y)
+        rounds = self._cell.method.rounds
+        if rounds is None:
+            self._model.fit(encoded, y)
+        else:
+            fit_chosen_rounds(
+                self._model,
+                rounds,
+                encoded,
+                y,
+                self._cell.model_seed,
+                self._probability,
+            )
+
+    def _encoded(self, X: pd.DataFrame) -> pd.DataFrame:
+        encoded = self._encoder.transform(X)
+        return encoded.fillna(self._medians) if self._impute else encoded
+
+    def forecast(self, X: pd.DataFrame, y: NDArray[Any]) -> Forecast | None:
+        """Return what is forecast for the targets; None if there is no distribution."""
+        if self._probability or not hasattr(self._model, "predict_dist"):
+            return None
+        return forecast(self._model.predict_dist(self._encoded(X)), y)
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Return predictions (n,) or probabilities (n, k)."""
-        encoded = self._encoder.transform(X)
-        if self._impute:
-            encoded = encoded.fillna(self._medians)
+        encoded = self._encoded(X)
         if not self._probability:
             return np.asarray(self._model.predict(encoded))
         if not hasattr(self._model, "predict_proba"):

@@ -15,22 +15,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from boostlab.sweeps.datasets import BUNDLED, SOURCES, TASKS
-from boostlab.sweeps.methods import mistakes_of
+from boostlab.sweeps.datasets import (
+    BUNDLED,
+    SOURCES,
+    TASKS,
+    DatasetUnavailableError,
+)
+from boostlab.sweeps.fields import Fields
+from boostlab.sweeps.given import SplitsError, given_splits
+from boostlab.sweeps.method_mistakes import mistakes_of
 from boostlab.sweeps.metrics import METRICS
 from boostlab.sweeps.mistakes import Lines, did_you_mean
 from boostlab.sweeps.prepare import ENCODINGS
+from boostlab.sweeps.published import read_published
 from boostlab.sweeps.specs import (
     DEFAULT_METRICS,
     FAMILIES,
     DatasetSpec,
     MethodSpec,
     Protocol,
+    Rounds,
     Sweep,
 )
 
 _SWEEP_KEYS = ("name", "title", "description")
-_DATASET_KEYS = ("target", "task", "drop", "max_rows")
+_DATASET_KEYS = ("target", "task", "drop", "max_rows", "splits")
 _METHOD_KEYS = (
     "method",
     "label",
@@ -39,6 +48,7 @@ _METHOD_KEYS = (
     "encoding",
     "params",
     "grid",
+    "rounds",
     *FAMILIES,
 )
 _PROTOCOL_KEYS = (
@@ -49,7 +59,13 @@ _PROTOCOL_KEYS = (
     "threads",
     "max_rows",
     "metrics",
+    "splits",
+    "max_splits",
 )
+
+#: What says nothing where the splits are given, and where they are not.
+_OF_KFOLD = ("folds", "repeats", "max_rows")
+_OF_GIVEN = ("max_splits",)
 
 
 class DeclarationError(ValueError):
@@ -99,34 +115,23 @@ def read(path: str | Path) -> Sweep:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError(path, [f"The file is not TOML: {error}."]) from error
-    reader = _Reader(Lines(text))
+    reader = _Reader(Lines(text), path.parent)
     sweep = reader.sweep(data, path.stem, text)
     if reader.mistakes:
         raise DeclarationError(path, reader.in_order())
     return sweep
 
 
-class _Reader:
-    """Turns TOML data into a :class:`Sweep` and collects mistakes on the way."""
+class _Reader(Fields):
+    """Turns TOML data into a :class:`Sweep`."""
 
-    def __init__(self, lines: Lines) -> None:
-        self.lines = lines
-        self.mistakes: list[tuple[int, str]] = []
-
-    def in_order(self) -> list[str]:
-        """Return the mistakes as sentences, by line."""
-        return [
-            f"line {line}: {text}" if line else text
-            for line, text in sorted(self.mistakes, key=lambda m: m[0])
-        ]
-
-    def wrong(self, path: tuple[str, ...], text: str, value: Any = None) -> None:
-        """Note a mistake at `path`."""
-        self.mistakes.append((self.lines.of(path, value) or 0, text))
+    def __init__(self, lines: Lines, folder: Path) -> None:
+        super().__init__(lines)
+        self.folder = folder
 
     def sweep(self, data: dict[str, Any], stem: str, source: str) -> Sweep:
         """Read the whole file."""
-        tables = ("sweep", "datasets", "methods", "protocol")
+        tables = ("sweep", "datasets", "methods", "protocol", "published")
         self.keys((), data, tables)
         head = self.table(data, "sweep", ())
         self.keys(("sweep",), head, _SWEEP_KEYS)
@@ -134,17 +139,23 @@ class _Reader:
         if not re.fullmatch(r"[\w][\w.-]*", name):
             text = f"[sweep] name is {name!r}; give letters, digits, '-', '_' and '.'."
             self.wrong(("sweep", "name"), text)
+        protocol = self.protocol(self.table(data, "protocol", ()))
+        datasets = tuple(self.datasets(self.table(data, "datasets", ()), protocol))
+        published = self.table(data, "published", ())
         return Sweep(
             name=name,
             title=self.string(head, "title", ("sweep",)) or name,
             description=self.string(head, "description", ("sweep",)) or "",
-            datasets=tuple(self.datasets(self.table(data, "datasets", ()))),
+            datasets=datasets,
             methods=tuple(self.methods(self.table(data, "methods", ()))),
-            protocol=self.protocol(self.table(data, "protocol", ())),
+            protocol=protocol,
             text=source,
+            published=tuple(read_published(self, published, datasets)),
         )
 
-    def datasets(self, data: dict[str, Any]) -> Iterable[DatasetSpec]:
+    def datasets(
+        self, data: dict[str, Any], protocol: Protocol
+    ) -> Iterable[DatasetSpec]:
         """Read ``[datasets]``: the list ``use`` and a table for each special case."""
         here = ("datasets",)
         used = self.strings(data, "use", here)
@@ -168,13 +179,59 @@ class _Reader:
             where = (*here, ref)
             options = self.table(data, ref, here)
             self.keys(where, options, _DATASET_KEYS)
-            yield DatasetSpec(
+            spec = DatasetSpec(
                 ref=ref,
                 target=self.string(options, "target", where),
                 task=self.choice(options, "task", where, TASKS),
                 drop=tuple(self.strings(options, "drop", where)),
                 max_rows=self.integer(options, "max_rows", where, 50, None),
+                splits=self.splits_file(options, ref, where),
             )
+            self.check_splits(spec, where, options, protocol)
+            yield spec
+
+    def splits_file(
+        self, options: dict[str, Any], ref: str, where: tuple[str, ...]
+    ) -> str | None:
+        """Return the file of splits: of a local table, as given, in its folder."""
+        file = self.string(options, "splits", where)
+        if file is None or ref.startswith("local:"):
+            return file
+        return str((self.folder / file).resolve())
+
+    def check_splits(
+        self,
+        spec: DatasetSpec,
+        where: tuple[str, ...],
+        options: dict[str, Any],
+        protocol: Protocol,
+    ) -> None:
+        """Note what is wrong with the splits of a table."""
+        place = f"[datasets.{spec.ref!r}]"
+        if not protocol.is_given:
+            if "splits" in options:
+                self.wrong(
+                    (*where, "splits"),
+                    f"{place} names splits, but the protocol draws its own; set "
+                    "[protocol] splits = 'given'.",
+                )
+            return
+        if "max_rows" in options:
+            self.wrong(
+                (*where, "max_rows"),
+                f"{place} max_rows would cut the given splits; leave it out.",
+            )
+        source, _, name = spec.ref.partition(":")
+        if source not in SOURCES or not name:
+            return
+        try:
+            given_splits(spec)
+        except SplitsError as error:
+            at = (*where, "splits") if options else ("datasets", "use")
+            self.wrong(at, str(error), None if options else spec.ref)
+        except DatasetUnavailableError:
+            # The table itself is not at hand, which is no mistake: it is skipped.
+            return
 
     def methods(self, data: dict[str, Any]) -> Iterable[MethodSpec]:
         """Read ``[methods.NAME]``, one specification a configuration."""
@@ -215,6 +272,7 @@ class _Reader:
                 for family in FAMILIES
                 if family in entry
             },
+            rounds=self.rounds(entry, where),
             **classes,
         )
         grid = self.grid(entry, where)
@@ -249,10 +307,30 @@ class _Reader:
                 )
         return {k: v for k, v in grid.items() if isinstance(v, list) and v}
 
+    def rounds(self, entry: dict[str, Any], where: tuple[str, ...]) -> Rounds | None:
+        """Read ``rounds``: how their number is chosen."""
+        if "rounds" not in entry:
+            return None
+        where = (*where, "rounds")
+        data = self.table(entry, "rounds", where[:-1])
+        self.keys(where, data, ("validation", "patience"))
+        return Rounds(
+            validation=self.number(data, "validation", where, 0, 1, 0.2),
+            patience=self.integer(data, "patience", where, 1, 100),
+        )
+
     def protocol(self, data: dict[str, Any]) -> Protocol:
         """Read ``[protocol]``."""
         here = ("protocol",)
         self.keys(here, data, _PROTOCOL_KEYS)
+        splits = self.choice(data, "splits", here, ("kfold", "given")) or "kfold"
+        idle = _OF_KFOLD if splits == "given" else _OF_GIVEN
+        for key in (key for key in idle if key in data):
+            self.wrong(
+                (*here, key),
+                f"[protocol] {key} says nothing where splits is {splits!r}; leave it "
+                "out.",
+            )
         seeds = data.get("model_seeds", [0])
         if not (
             isinstance(seeds, list)
@@ -275,6 +353,8 @@ class _Reader:
             threads=self.integer(data, "threads", here, 1, 1),
             max_rows=self.integer(data, "max_rows", here, 50, None),
             metrics=self.metrics(self.table(data, "metrics", here)),
+            splits=splits,
+            max_splits=self.integer(data, "max_splits", here, 1, None),
         )
 
     def metrics(self, data: dict[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -297,88 +377,11 @@ class _Reader:
                 self.wrong((*here, family), text, name)
             if not names:
                 self.wrong((*here, family), f"{family} has no metrics; give one.")
+            elif names[0] in allowed and not METRICS[names[0]].ranks:
+                text = (
+                    f"{names[0]!r} cannot rank, since it says little by itself; put "
+                    "another metric first."
+                )
+                self.wrong((*here, family), text, names[0])
             chosen[family] = tuple(names)
         return chosen
-
-    def keys(
-        self, where: tuple[str, ...], data: dict[str, Any], allowed: Iterable[str]
-    ) -> None:
-        """Note every key that is not allowed."""
-        for key in (k for k in data if k not in tuple(allowed)):
-            place = f"[{'.'.join(where)}]" if where else "The file"
-            near = did_you_mean(key, allowed)
-            self.wrong((*where, key), f"{place} has no key {key!r}; {near}")
-
-    def table(
-        self, data: dict[str, Any], key: str, where: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Return a sub-table, empty if absent."""
-        return self.typed(data, key, where, dict, "a table") or {}
-
-    params = table
-
-    def string(
-        self, data: dict[str, Any], key: str, where: tuple[str, ...]
-    ) -> str | None:
-        """Return a string or None."""
-        return self.typed(data, key, where, str, "a string")
-
-    def strings(
-        self, data: dict[str, Any], key: str, where: tuple[str, ...]
-    ) -> list[str]:
-        """Return a list of strings, empty if absent."""
-        values = self.typed(data, key, where, list, "a list of strings") or []
-        for value in (v for v in values if not isinstance(v, str)):
-            text = f"{key} holds {value!r}, which is not a string; quote it."
-            self.wrong((*where, key), text)
-        return [value for value in values if isinstance(value, str)]
-
-    def choice(
-        self,
-        data: dict[str, Any],
-        key: str,
-        where: tuple[str, ...],
-        allowed: Iterable[str],
-    ) -> str | None:
-        """Return one of the allowed strings, or None."""
-        value = self.string(data, key, where)
-        if value is not None and value not in allowed:
-            near = did_you_mean(value, allowed)
-            self.wrong((*where, key), f"{key} is {value!r}; {near}")
-            return None
-        return value
-
-    def integer(
-        self,
-        data: dict[str, Any],
-        key: str,
-        where: tuple[str, ...],
-        least: int,
-        default: Any,
-    ) -> Any:
-        """Return an integer of at least `least`, or the default."""
-        value = data.get(key, default)
-        if key in data and (
-            not isinstance(value, int) or isinstance(value, bool) or value < least
-        ):
-            place = f"[{'.'.join(where)}] {key}"
-            text = f"{place} is {value!r}; give an integer of at least {least}."
-            self.wrong((*where, key), text)
-            return default
-        return value
-
-    def typed(
-        self,
-        data: dict[str, Any],
-        key: str,
-        where: tuple[str, ...],
-        kind: type,
-        phrase: str,
-    ) -> Any:
-        """Return a value of the kind wanted, or None."""
-        value = data.get(key)
-        if value is not None and not isinstance(value, kind):
-            place = f"[{'.'.join(where)}] {key}" if where else key
-            self.wrong((*where, key), f"{place} is {value!r}; give {phrase}.")
-            return None
-        return value

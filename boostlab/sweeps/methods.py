@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import importlib
-import importlib.metadata
-import importlib.util
-import inspect
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from sklearn.base import ClassifierMixin, RegressorMixin
-
-from boostlab.sweeps.mistakes import did_you_mean
-from boostlab.sweeps.specs import FAMILIES, MethodSpec, family_of
-
-#: Parameters that the protocol sets: scikit-learn's names, and CatBoost's for threads.
-PROTOCOL_PARAMS = {
-    "n_jobs": "threads",
-    "thread_count": "threads",
-    "random_state": "model_seeds",
-}
-
-
-class MethodUnavailableError(Exception):
-    """A declared method that cannot run here; the message is the reason."""
+from boostlab.sweeps.classes import (
+    MethodUnavailableError,
+    families_of,
+    import_class,
+    parameters_of,
+    version_of,
+)
+from boostlab.sweeps.specs import MethodSpec, Rounds, family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +39,10 @@ class Method:
     categories_as : str, optional
         The constructor parameter that lists the columns which are categories, of a
         method that does not see it in their dtype.
+    package : str, optional
+        Import name of the package behind a wrapper, whose version counts.
+    extra : str, optional
+        The extra of this library that installs the package.
     """
 
     name: str
@@ -66,6 +54,8 @@ class Method:
     by_family: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_reference: bool = False
     categories_as: str | None = None
+    package: str | None = None
+    extra: str | None = None
 
     def path(self, family: str) -> str | None:
         """Return the dotted path of the class for a family of tasks."""
@@ -73,6 +63,8 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
+
+_PEERS = "boostlab.sweeps.peers"
 
 
 def register_method(method: Method) -> Method:
@@ -95,6 +87,13 @@ register_method(
         name="boostlab",
         regressor="boostlab.estimators.GradientBoostingRegressor",
         classifier="boostlab.estimators.GradientBoostingClassifier",
+        encoding="none",
+    )
+)
+register_method(
+    Method(
+        name="ngboost_regressor",
+        regressor="boostlab.estimators.NGBoostRegressor",
         encoding="none",
     )
 )
@@ -138,6 +137,40 @@ register_method(
 )
 register_method(
     Method(
+        name="ngboost",
+        regressor=f"{_PEERS}.ngboost.NGBoost",
+        package="ngboost",
+        extra="peers",
+    )
+)
+register_method(
+    Method(
+        name="catboost_uncertainty",
+        regressor=f"{_PEERS}.catboost.CatBoostUncertainty",
+        encoding="text",
+        categories_as="cat_features",
+        package="catboost",
+        extra="peers",
+    )
+)
+register_method(
+    Method(
+        name="xgboostlss",
+        regressor=f"{_PEERS}.xgboostlss.XGBoostLSSRegressor",
+        package="xgboostlss",
+        extra="lss",
+    )
+)
+register_method(
+    Method(
+        name="lightgbmlss",
+        regressor=f"{_PEERS}.lightgbmlss.LightGBMLSSRegressor",
+        package="lightgbmlss",
+        extra="lss",
+    )
+)
+register_method(
+    Method(
         name="dummy",
         regressor="sklearn.dummy.DummyRegressor",
         classifier="sklearn.dummy.DummyClassifier",
@@ -173,6 +206,8 @@ class ResolvedMethod:
         Whether it ignores the features.
     categories_as : str or None
         The parameter that lists the columns which are categories.
+    rounds : Rounds or None
+        How the number of rounds is chosen.
     """
 
     name: str
@@ -184,6 +219,7 @@ class ResolvedMethod:
     version: str
     is_reference: bool = False
     categories_as: str | None = None
+    rounds: Rounds | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return what a cell's id depends on: all but the names of the reader."""
@@ -191,6 +227,8 @@ class ResolvedMethod:
         # The last one follows from the class.
         for name in ("name", "label", "is_reference", "categories_as"):
             del data[name]
+        if self.rounds is None:
+            del data["rounds"]
         return data
 
     def build(self, threads: int, seed: int) -> Any:
@@ -198,7 +236,7 @@ class ResolvedMethod:
         estimator = import_class(self.path)(**self.params)
         # CatBoost's get_params tells only what was given.
         known = (
-            estimator.get_params(deep=False).keys() | _parameters(type(estimator))[0]
+            estimator.get_params(deep=False).keys() | parameters_of(type(estimator))[0]
         )
         values = {"n_jobs": threads, "thread_count": threads, "random_state": seed}
         return estimator.set_params(**{k: v for k, v in values.items() if k in known})
@@ -213,7 +251,7 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
         If its package is not installed, or it is not made for the task.
     """
     family = family_of(task)
-    method = _method(spec)
+    method = method_of(spec)
     path = method.path(family)
     if path is None:
         raise MethodUnavailableError(f"It has no class for {family}.")
@@ -221,6 +259,13 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
         import_class(path)
     except AttributeError as error:
         raise MethodUnavailableError(f"The class {path} does not exist.") from error
+    except MethodUnavailableError as error:
+        if method.extra is None:
+            raise
+        told = str(error).rstrip(".")
+        raise MethodUnavailableError(
+            f'{told}; pip install "boostlab[{method.extra}]".'
+        ) from error
     params = method.defaults | method.by_family.get(family, {})
     params |= spec.params | spec.by_family.get(family, {})
     return ResolvedMethod(
@@ -230,189 +275,22 @@ def resolve(spec: MethodSpec, task: str) -> ResolvedMethod:
         params=params,
         encoding=spec.encoding or method.encoding,
         max_categories=method.max_categories,
-        version=version_of(path),
+        version=version_of(path, method.package),
         is_reference=method.is_reference,
         categories_as=method.categories_as,
+        rounds=spec.rounds,
     )
 
 
-def _method(spec: MethodSpec) -> Method:
+def method_of(spec: MethodSpec) -> Method:
     """Return the registered method, or one made from the dotted paths."""
     if spec.method in METHODS:
         return METHODS[spec.method]
     if spec.method is None:
         return Method(spec.name, spec.regressor, spec.classifier)
-    families = _families(import_class(spec.method))
+    families = families_of(import_class(spec.method))
     return Method(
         name=spec.name,
         regressor=spec.method if "regression" in families else None,
         classifier=spec.method if "classification" in families else None,
     )
-
-
-def _families(cls: type) -> list[str]:
-    """Return the families of tasks that a class is for."""
-    mixins = {"regression": RegressorMixin, "classification": ClassifierMixin}
-    return [family for family in FAMILIES if issubclass(cls, mixins[family])]
-
-
-def import_class(path: str) -> type:
-    """Return the class at a dotted path.
-
-    Raises
-    ------
-    MethodUnavailableError
-        If its package is not installed or cannot be loaded.
-    AttributeError
-        If the module has no such class.
-    """
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise MethodUnavailableError(
-            f"The module {error.name!r} is not installed."
-        ) from error
-    except (ImportError, OSError) as error:
-        # OSError: a compiled library that misses a system library.
-        first = str(error).strip().splitlines()[0]
-        raise MethodUnavailableError(f"{module} cannot be imported: {first}") from error
-
-
-@lru_cache(maxsize=64)
-def version_of(path: str) -> str:
-    """Return the version of the code behind a class.
-
-    The version of its distribution; for this library, and for modules that belong to
-    no distribution, a digest of the code too, so that a change of the code makes
-    new cells.
-    """
-    top = path.split(".")[0]
-    module = importlib.import_module(top)
-    names = importlib.metadata.packages_distributions().get(top, [])
-    versions = sorted(f"{n} {importlib.metadata.version(n)}" for n in set(names))
-    if top != "boostlab" and versions:
-        return ", ".join(versions)
-    folder = Path(inspect.getfile(module))
-    return " ".join([*versions, f"code {_code_digest(folder)}"])
-
-
-def _code_digest(file: Path) -> str:
-    """Return a digest of a module, or of a package without its sweeps."""
-    files = [file]
-    if file.name == "__init__.py":
-        root = file.parent
-        files = [
-            found
-            for kind in ("*.py", "*.so", "*.pyd")
-            for found in root.rglob(kind)
-            if root / "sweeps" not in found.parents
-        ]
-        # An editable install keeps the compiled core somewhere else.
-        core = importlib.util.find_spec(f"{root.name}._core")
-        if core is not None and core.origin and Path(core.origin) not in files:
-            files.append(Path(core.origin))
-    digest = hashlib.sha256()
-    for found in sorted(files, key=lambda f: (f.name, str(f))):
-        digest.update(f"{found.parent.name}/{found.name}\0".encode())
-        digest.update(found.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def mistakes_of(spec: MethodSpec) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong with a declared method, as (keys, sentence).
-
-    A package that is not installed is no mistake: the method is skipped then.
-    """
-    named = spec.method
-    if named is not None and named not in METHODS and "." not in named:
-        near = did_you_mean(named, METHODS)
-        yield (
-            ("method",),
-            (
-                f"there is no method {named!r}; {near} A class is given by its dotted "
-                "path, as in 'sklearn.linear_model.Ridge'."
-            ),
-        )
-        return
-    paths = {
-        "method": named,
-        "regressor": spec.regressor,
-        "classifier": spec.classifier,
-    }
-    for key, path in paths.items():
-        if path is not None and path not in METHODS:
-            yield from (((key,), text) for text in _mistakes_of_path(path))
-    for family in FAMILIES:
-        yield from _mistakes_of_params(spec, family)
-
-
-def _mistakes_of_path(path: str) -> Iterator[str]:
-    try:
-        cls = import_class(path)
-    except MethodUnavailableError:
-        return
-    except AttributeError:
-        module, _, name = path.rpartition(".")
-        near = did_you_mean(name, dir(importlib.import_module(module)))
-        yield f"{module} has no class {name!r}; {near}"
-        return
-    except ValueError:
-        yield f"{path!r} is no dotted path; write 'package.module.Class'."
-        return
-    if not (isinstance(cls, type) and hasattr(cls, "fit") and _families(cls)):
-        yield (
-            f"{path} is no scikit-learn regressor or classifier; give a class with "
-            "fit, predict and one of scikit-learn's mixins."
-        )
-
-
-def _mistakes_of_params(
-    spec: MethodSpec, family: str
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the parameters that the class does not have."""
-    try:
-        path = _method(spec).path(family)
-        known, is_open = _parameters(import_class(path)) if path else (set(), True)
-    except (MethodUnavailableError, AttributeError, ValueError, TypeError):
-        return
-    common = {name: "params" for name in spec.params} if _is_first(spec, family) else {}
-    given = common | {name: family for name in spec.by_family.get(family, ())}
-    for name, key in given.items():
-        if name in PROTOCOL_PARAMS:
-            yield (
-                (key, name),
-                (f"{name} is the protocol's; set [protocol] {PROTOCOL_PARAMS[name]}."),
-            )
-        elif name not in known:
-            near = did_you_mean(name, known)
-            # A class that takes any keyword is only doubted when a name is near.
-            if not is_open or _is_near(name, known):
-                yield (
-                    (key, name),
-                    (f"{path.rpartition('.')[2]} has no parameter {name!r}; {near}"),
-                )
-
-
-def _is_first(spec: MethodSpec, family: str) -> bool:
-    """Whether common parameters are to be checked for this family, so once only."""
-    method = _method(spec)
-    return family == next((f for f in FAMILIES if method.path(f)), None)
-
-
-def _is_near(name: str, known: set[str]) -> bool:
-    return bool(difflib.get_close_matches(name, known, n=1, cutoff=0.85))
-
-
-def _parameters(cls: type) -> tuple[set[str], bool]:
-    """Return the parameters of a class, and whether it takes any others."""
-    known: set[str] = set()
-    for base in cls.__mro__:
-        if base is object or "__init__" not in vars(base):
-            continue
-        own = inspect.signature(base.__init__).parameters.values()
-        known |= {p.name for p in own if p.kind is not p.VAR_KEYWORD}
-        # Keywords that a class does not name go on to its base.
-        if not any(p.kind is p.VAR_KEYWORD for p in own):
-            return known - {"self"}, False
-    return known - {"self"}, True

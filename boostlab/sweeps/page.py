@@ -46,7 +46,10 @@ def page(summary: Summary, store: Store, command: str) -> str:
     body = "".join(
         (
             _opening(summary),
-            *(board_section(board, palette) for board in summary.boards),
+            *(
+                board_section(board, palette, sweep.published)
+                for board in summary.boards
+            ),
             _what_was_run(summary, palette),
             _problems(summary),
             _environment(summary, store),
@@ -80,13 +83,12 @@ def _opening(summary: Summary) -> str:
 def _facts(summary: Summary) -> str:
     sweep, rows = summary.plan.sweep, summary.rows
     protocol = sweep.protocol
-    repeats = f" × {protocol.repeats}" if protocol.repeats > 1 else ""
     work = rows["fit_seconds"].sum() + rows["predict_seconds"].sum()
     finished = int((rows["status"] == "finished").sum())
     facts = [
         ("tables", str(len(summary.plan.datasets)), ""),
         ("methods", str(len(summary.labels)), ""),
-        ("folds", f"{protocol.folds}{repeats}", ""),
+        _splits_fact(summary.plan),
         ("fits", f"{finished:,}", f"of {len({c.id for c in summary.plan.cells}):,}"),
         ("fitting and predicting", duration(float(work)), ""),
         ("threads a fit", str(protocol.threads), ""),
@@ -99,6 +101,20 @@ def _facts(summary: Summary) -> str:
         for name, value, small in facts
     )
     return tag("dl", inner, {"class": "facts"})
+
+
+def _splits_fact(plan: Plan) -> tuple[str, str, str]:
+    protocol = plan.sweep.protocol
+    if protocol.is_given:
+        return "splits", _given_counts(plan), "given"
+    repeats = f" × {protocol.repeats}" if protocol.repeats > 1 else ""
+    return "folds", f"{protocol.folds}{repeats}", ""
+
+
+def _given_counts(plan: Plan) -> str:
+    """Return how many given splits the tables have, as in 5 to 20."""
+    counts = sorted({len(info.given) for info in plan.datasets})
+    return " to ".join(map(str, dict.fromkeys((*counts[:1], *counts[-1:])))) or "0"
 
 
 def _last_day(rows: pd.DataFrame) -> str:
@@ -192,8 +208,13 @@ def _protocol(plan: Plan, rows: pd.DataFrame) -> str:
     limit = f"{protocol.max_rows:,}, drawn by the seed" if protocol.max_rows else ""
     return pairs(
         (
-            ("Splits", f"{protocol.folds}-fold cross-validation{repeats}, {kind}"),
-            ("Seed of splits", str(protocol.seed)),
+            (
+                "Splits",
+                f"{_given_counts(plan)} a table, as they come with it"
+                if protocol.is_given
+                else f"{protocol.folds}-fold cross-validation{repeats}, {kind}",
+            ),
+            ("Seed of splits", "" if protocol.is_given else str(protocol.seed)),
             ("Seeds of models", ", ".join(map(str, protocol.model_seeds))),
             ("Threads of a fit", str(protocol.threads)),
             ("Fits at once", _at_once(rows)),
@@ -265,6 +286,12 @@ def _parameters(by_family: dict[str, ResolvedMethod]) -> str:
         rest = {name: value for name, value in own.items() if name not in shared}
         if rest:
             lines.append(f'<small class="lead-in">{family}</small> {_code(rest)}')
+    rounds = next(iter(by_family.values())).rounds
+    if rounds is not None:
+        lines.append(
+            f"<small>rounds chosen on {share(rounds.validation)} of the training rows, "
+            f"patience {rounds.patience}, then all rows fitted</small>"
+        )
     return "<br>".join(lines) or "defaults"
 
 

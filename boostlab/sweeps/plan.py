@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boostlab.sweeps import methods
+from boostlab.sweeps.classes import MethodUnavailableError
 from boostlab.sweeps.datasets import Dataset, DatasetUnavailableError, is_numeric, load
-from boostlab.sweeps.methods import MethodUnavailableError, ResolvedMethod
+from boostlab.sweeps.given import (
+    SplitsError,
+    check_rows,
+    given_splits,
+    split_hashes,
+)
+from boostlab.sweeps.methods import ResolvedMethod
 from boostlab.sweeps.specs import (
     DatasetSpec,
     MethodSpec,
@@ -26,7 +33,10 @@ CELL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """What reports say about a dataset, without its rows."""
+    """What reports say about a dataset, without its rows.
+
+    `given` holds a digest of each given split that is used, if the splits are given.
+    """
 
     spec: DatasetSpec
     name: str
@@ -41,6 +51,7 @@ class DatasetInfo:
     source: str
     licence: str
     max_rows: int | None
+    given: tuple[str, ...] = ()
 
     @property
     def rows_used(self) -> int:
@@ -76,6 +87,8 @@ class Cell:
         What to compute; not part of the identity, as predictions are kept.
     size : float
         Rows x features x outputs, by which durations are guessed.
+    given : str
+        Digest of the split, if the splits are given and `fold` counts them; else empty.
     """
 
     dataset: DatasetSpec
@@ -92,6 +105,7 @@ class Cell:
     max_rows: int | None
     metrics: tuple[str, ...]
     size: float = 1.0
+    given: str = ""
     id: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -108,7 +122,9 @@ class Cell:
             "data_hash": self.data_hash,
             "task": self.task,
             "method": self.method.identity(),
-            "split": [self.folds, self.repeat, self.fold, self.split_seed],
+            "split": ["given", self.given]
+            if self.given
+            else [self.folds, self.repeat, self.fold, self.split_seed],
             "model_seed": self.model_seed,
             "threads": self.threads,
             "max_rows": self.max_rows,
@@ -136,19 +152,22 @@ class Plan:
 def make_plan(sweep: Sweep) -> Plan:
     """Resolve a declaration into cells.
 
-    The first fold of every table comes first, then the second, and so on, so that an
+    The first split of every table comes first, then the second, and so on, so that an
     interrupted sweep has seen all of its tables and the time left is soon known.
     """
     skipped: list[Skipped] = []
     datasets = list(_datasets(sweep, skipped))
     resolved = list(_resolved(sweep, datasets, skipped))
     protocol = sweep.protocol
+    most = max((len(info.given) for info in datasets), default=0)
+    folds = range(most if protocol.is_given else protocol.folds)
     cells = [
         _cell(info, method, protocol, repeat, fold, seed)
         for repeat in range(protocol.repeats)
-        for fold in range(protocol.folds)
+        for fold in folds
         for info, method in resolved
         for seed in protocol.model_seeds
+        if not protocol.is_given or fold < len(info.given)
     ]
     # Two names of one configuration share their cells; reports look them up by id.
     return Plan(sweep, tuple(cells), tuple(datasets), tuple(skipped))
@@ -160,11 +179,22 @@ def _datasets(sweep: Sweep, skipped: list[Skipped]) -> Iterator[DatasetInfo]:
         name = spec.ref if short.count(name) > 1 else name
         try:
             dataset = load(spec)
-            _check_folds(dataset, sweep.protocol.folds)
-        except DatasetUnavailableError as error:
+            given = _given(spec, dataset, sweep.protocol)
+            if not given:
+                _check_folds(dataset, sweep.protocol.folds)
+        except (DatasetUnavailableError, SplitsError) as error:
             skipped.append(Skipped(spec.ref, str(error)))
         else:
-            yield describe(spec, name, dataset, sweep.protocol.max_rows)
+            yield describe(spec, name, dataset, sweep.protocol.max_rows, given)
+
+
+def _given(spec: DatasetSpec, dataset: Dataset, protocol: Protocol) -> tuple[str, ...]:
+    """Return a digest of each given split that is used; empty if none are given."""
+    if not protocol.is_given:
+        return ()
+    splits = given_splits(spec)
+    check_rows(spec, splits, dataset.n_rows)
+    return split_hashes(splits[: protocol.max_splits])
 
 
 def _check_folds(dataset: Dataset, folds: int) -> None:
@@ -177,7 +207,11 @@ def _check_folds(dataset: Dataset, folds: int) -> None:
 
 
 def describe(
-    spec: DatasetSpec, name: str, dataset: Dataset, max_rows: int | None
+    spec: DatasetSpec,
+    name: str,
+    dataset: Dataset,
+    max_rows: int | None,
+    given: tuple[str, ...] = (),
 ) -> DatasetInfo:
     """Return what reports say about a dataset."""
     X = dataset.X
@@ -195,6 +229,7 @@ def describe(
         source=dataset.source,
         licence=dataset.licence,
         max_rows=spec.max_rows or max_rows,
+        given=given,
     )
 
 
@@ -241,7 +276,8 @@ def _cell(
         method=method,
         repeat=repeat,
         fold=fold,
-        folds=protocol.folds,
+        folds=len(info.given) or protocol.folds,
+        given=info.given[fold] if info.given else "",
         split_seed=protocol.seed,
         model_seed=seed,
         threads=protocol.threads,

@@ -45,8 +45,8 @@ def scores_frame(summary: Summary) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns task, dataset, method, metric, mean, sd, splits, finished, planned,
-        failed, fit_seconds, predict_seconds.
+        Columns task, dataset, method, metric, mean, sd, standard_error, splits,
+        finished, planned, failed, fit_seconds, predict_seconds.
     """
     lines = []
     for board in summary.boards:
@@ -63,6 +63,7 @@ def scores_frame(summary: Summary) -> pd.DataFrame:
                         "metric": metric.name,
                         "mean": entry.mean(metric.name),
                         "sd": entry.sd(metric.name),
+                        "standard_error": entry.standard_error(metric.name),
                         "splits": len(entry.scores.get(metric.name, ())),
                         "finished": entry.finished,
                         "planned": entry.planned,

@@ -39,6 +39,9 @@ class DatasetSpec:
         Columns left out: identifiers, and what gives the target away.
     max_rows : int, optional
         In place of the protocol's.
+    splits : str, optional
+        The ``.npz`` file of its splits where the protocol's splits are given: an
+        absolute path, or one in the folder of local tables.
     """
 
     ref: str
@@ -46,6 +49,23 @@ class DatasetSpec:
     task: str | None = None
     drop: tuple[str, ...] = ()
     max_rows: int | None = None
+    splits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How the number of rounds is chosen: on rows set aside, then all rows are fitted.
+
+    Parameters
+    ----------
+    validation : float
+        Share of the training rows that is set aside, in (0, 1).
+    patience : int
+        Rounds without improvement on them after which the search stops.
+    """
+
+    validation: float = 0.2
+    patience: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,8 @@ class MethodSpec:
         Constructor parameters.
     by_family : dict of str to dict
         Further parameters for "regression" or "classification" alone.
+    rounds : Rounds, optional
+        How the number of rounds is chosen; by default it is the parameters' affair.
     """
 
     name: str
@@ -79,6 +101,7 @@ class MethodSpec:
     encoding: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     by_family: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rounds: Rounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +125,11 @@ class Protocol:
         Larger tables are sampled down to this many rows.
     metrics : dict of str to tuple of str
         Names for "regression" and "classification"; the first one ranks.
+    splits : {"kfold", "given"}, default="kfold"
+        Whether rows are split here, or the tables come with their splits. Then
+        `folds`, `repeats` and `max_rows` say nothing.
+    max_splits : int, optional
+        Of given splits, only the first so many of each table are used.
     """
 
     folds: int = 5
@@ -113,6 +141,41 @@ class Protocol:
     metrics: dict[str, tuple[str, ...]] = field(
         default_factory=lambda: dict(DEFAULT_METRICS)
     )
+    splits: str = "kfold"
+    max_splits: int | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the tables come with their splits."""
+        return self.splits == "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A published number, with its standard error where that was published too."""
+
+    value: float
+    error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Figures of a paper, to stand beside ours.
+
+    Parameters
+    ----------
+    name, label : str
+        The key of its table, and its name in reports.
+    source : str
+        Where the figures were published.
+    figures : dict of str to dict of str to Figure
+        By metric, then by dataset (``source:name``).
+    """
+
+    name: str
+    label: str
+    source: str
+    figures: dict[str, dict[str, Figure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +189,4 @@ class Sweep:
     methods: tuple[MethodSpec, ...]
     protocol: Protocol
     text: str
+    published: tuple[Published, ...] = ()

@@ -14,6 +14,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 
 from boostlab.sweeps.cell import Outcome, Predictions
 from boostlab.sweeps.environment import environment, environment_hash
+from boostlab.sweeps.forecast import Forecast
 from boostlab.sweeps.plan import Cell
 from boostlab.sweeps.specs import Sweep
 
@@ -39,6 +41,7 @@ _TYPES = {
     "estimator": pa.string(),
     "params": pa.string(),
     "version": pa.string(),
+    "splits": pa.string(),
     "folds": pa.int64(),
     "repeat": pa.int64(),
     "fold": pa.int64(),
@@ -53,6 +56,7 @@ _TYPES = {
     "fit_seconds": pa.float64(),
     "encode_seconds": pa.float64(),
     "predict_seconds": pa.float64(),
+    "forecast_seconds": pa.float64(),
     "target_sd": pa.float64(),
     "data_hash": pa.string(),
     "environment": pa.string(),
@@ -61,6 +65,10 @@ _TYPES = {
     "traceback": pa.string(),
     "warnings": pa.string(),
 }
+
+
+#: Columns of predicted distributions.
+_FORECAST = tuple(field.name for field in fields(Forecast))
 
 
 class Store:
@@ -127,12 +135,14 @@ class Store:
             return None
         classes = tuple(json.loads(table.schema.metadata[b"classes"]))
         frame = table.to_pandas()
-        values = frame.drop(columns=["row", "y"]).to_numpy()
+        told = [name for name in _FORECAST if name in frame]
+        values = frame.drop(columns=["row", "y", *told]).to_numpy()
         return Predictions(
             row=frame["row"].to_numpy(),
             y=frame["y"].to_numpy(),
             values=values if classes else values[:, 0],
             classes=classes,
+            forecast=Forecast(*(frame[n].to_numpy() for n in told)) if told else None,
         )
 
     def scored(self, cells: Iterable[Cell]) -> pd.DataFrame:
@@ -209,6 +219,8 @@ def _prediction_table(predictions: Predictions) -> pa.Table:
             columns[f"p{code}"] = predictions.values[:, code]
     else:
         columns["prediction"] = predictions.values
+    if predictions.forecast is not None:
+        columns |= {name: getattr(predictions.forecast, name) for name in _FORECAST}
     table = pa.table(columns)
     return table.replace_schema_metadata({"classes": json.dumps(predictions.classes)})
 

@@ -60,6 +60,10 @@ class Entry:
             return float("nan")
         return float(values.std(ddof=1))
 
+    def standard_error(self, metric: str) -> float:
+        """Return the standard error of the mean over splits."""
+        return self.sd(metric) / np.sqrt(max(len(self.scores.get(metric, ())), 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -108,7 +112,8 @@ class Board:
     methods : tuple of str
         Labels of all methods with cells, as declared.
     pool : tuple of str
-        Those that finished at least one table, and so are ranked.
+        Those that finished at least one table and have the metric there, and so are
+        ranked.
     datasets : tuple of DatasetInfo
         The tables.
     entries : dict
@@ -142,7 +147,9 @@ class Board:
             if (entry := self.entries.get((dataset, label))) is not None
         }
         known = [loss for loss in losses.values() if not np.isnan(loss)]
-        return {k for k, loss in losses.items() if known and loss == min(known)}
+        if not known or not metric.ranks:
+            return set()
+        return {label for label, loss in losses.items() if loss == min(known)}
 
     def decimals(self, dataset: str, metric: Metric) -> int:
         """Return the decimals that let the scores on a table be compared."""
@@ -267,7 +274,7 @@ def _board(
 ) -> Board:
     """Return a board without its leaderboard."""
     own = {(d.name, m): entries[d.name, m] for d in datasets for m in methods}
-    pool = [m for m in methods if any(own[d.name, m].is_complete for d in datasets)]
+    pool = [m for m in methods if _is_ranked(m, own, metrics[0], datasets)]
     of_table = {d.name: [own[d.name, m] for m in pool] for d in datasets}
     common = [n for n, found in of_table.items() if all(e.is_complete for e in found)]
     # Failures are ranked last, what is still to run is not ranked at all.
@@ -289,6 +296,23 @@ def _board(
         common=tuple(common) if pool else (),
         standings=(),
     )
+
+
+def _is_ranked(
+    method: str,
+    entries: dict[tuple[str, str], Entry],
+    metric: Metric,
+    datasets: list[DatasetInfo],
+) -> bool:
+    """Whether a method has its place by a metric.
+
+    One without predicted distributions has none by a metric of them: nothing of it
+    failed, so it does not come last, but is left out.
+    """
+    finished = [e for d in datasets if (e := entries[d.name, method]).is_complete]
+    if not metric.of_distribution:
+        return bool(finished)
+    return any(metric.name in entry.scores for entry in finished)
 
 
 def _standings(board: Board, references: frozenset[str]) -> list[Standing]:

@@ -11,7 +11,7 @@ from boostlab.sweeps.run import pending_cells, run
 from boostlab.sweeps.store import Store
 
 # A regressor that tells of every fit, and fails, waits or dies when asked to.
-METHODS = """
+METHODS = '''
 import os
 import time
 from pathlib import Path
@@ -42,7 +42,48 @@ class Told(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.mean_)
-"""
+
+
+class Normally(RegressorMixin, BaseEstimator):
+    """A normal distribution without features; rounds shrink towards the mean."""
+
+    def __init__(
+        self,
+        n_estimators=100,
+        early_stopping=False,
+        n_iter_no_change=5,
+        best=7,
+        hole=False,
+        log="",
+    ):
+        self.n_estimators = n_estimators
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.best = best
+        self.hole = hole
+        self.log = log
+
+    def fit(self, X, y, X_val=None, y_val=None):
+        if self.log:
+            held_out = 0 if X_val is None else len(X_val)
+            told = (len(X), held_out, self.n_estimators, self.n_iter_no_change)
+            with open(self.log, "a") as log:
+                log.write(f"{told}\\n")
+        self.n_iter_ = self.best if self.early_stopping else self.n_estimators
+        self.mean_, self.sd_ = y.mean(), y.std()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+    def predict_dist(self, X):
+        from boostlab.distributions import Normal, Predictive
+
+        raw = np.tile([self.mean_, np.log(self.sd_)], (len(X), 1))
+        if self.hole:
+            raw[0, 1] = np.nan
+        return Predictive(Normal(), raw)
+'''
 
 
 @pytest.fixture
@@ -132,3 +173,16 @@ def local_data(tmp_path, monkeypatch):
     (folder / "MANIFEST.json").write_text(json.dumps({"datasets": entries}))
     monkeypatch.setenv("BOOSTLAB_DATA", str(folder))
     return folder
+
+
+@pytest.fixture
+def given_data(local_data):
+    """The local tables, with three given splits of the table ``prices``."""
+    rng = np.random.default_rng(1)
+    splits = (rng.random((3, 120)) < 0.2).astype(np.int8) * 2
+    splits[:, 0], splits[:, 1] = 1, 3
+    np.savez(local_data / "splits.npz", prices=splits, kinds=splits[:1])
+    path = local_data / "MANIFEST.json"
+    manifest = json.loads(path.read_text()) | {"splits_file": {"file": "splits.npz"}}
+    path.write_text(json.dumps(manifest))
+    return local_data

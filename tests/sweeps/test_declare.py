@@ -196,6 +196,10 @@ def test_a_grid_is_a_method_for_each_combination(write):
         (SMALL + "[methods.x]\nmethod = '.'", "no dotted path"),
         (SMALL + "[methods.x]\nmethod = 'sklearn.linear_model.Rigde'", "'Ridge'?"),
         (SMALL + "[datasets.'sklearn:wine']", "no key 'sklearn:wine'"),
+        (
+            SMALL + "[protocol.metrics]\nregression = ['coverage_90', 'nll']",
+            "line 6: 'coverage_90' cannot rank, since it says little by itself",
+        ),
     ],
 )
 def test_single_mistakes(write, text, mistake):
@@ -226,6 +230,16 @@ def test_the_experiments_are_declared_well(name):
     }
     assert len(sweep.datasets) >= (20 if name == "tables" else 5)
     assert sweep.methods[0].params["n_estimators"] == 100
+
+
+def test_the_paper_of_ngboost_is_declared_well(monkeypatch):
+    monkeypatch.delenv("BOOSTLAB_DATA", raising=False)
+    sweep = read(ROOT / "experiments" / "papers" / "ngboost_uci.toml")
+    assert len(sweep.datasets) == 9
+    assert sweep.protocol.is_given
+    assert sweep.protocol.metrics["regression"][0] == "nll"
+    paper = sweep.published[0]
+    assert set(paper.figures["nll"]) == {spec.ref for spec in sweep.datasets}
 
 
 def test_lines_finds_keys_and_items():

@@ -1,15 +1,14 @@
+import sys
+
 import pytest
 
-from boostlab.sweeps.methods import (
-    METHODS,
-    Method,
+from boostlab.sweeps.classes import (
     MethodUnavailableError,
     import_class,
-    mistakes_of,
-    register_method,
-    resolve,
     version_of,
 )
+from boostlab.sweeps.method_mistakes import mistakes_of
+from boostlab.sweeps.methods import METHODS, Method, register_method, resolve
 from boostlab.sweeps.specs import MethodSpec
 
 
@@ -136,3 +135,19 @@ def test_threads_are_the_protocols_under_either_name():
     ((keys, text),) = mistakes_of(spec_of("catboost", params={"thread_count": 4}))
     assert keys == ("params", "thread_count")
     assert "[protocol] threads" in text
+
+
+def test_the_version_of_a_wrapped_package_counts_and_so_does_the_wrapper():
+    pytest.importorskip("catboost")
+    import catboost
+
+    version = resolve(spec_of("catboost_uncertainty"), "regression").version
+    assert version.startswith(f"catboost {catboost.__version__}, wrapper ")
+
+
+def test_a_wrapped_package_that_is_not_installed_names_its_extra(monkeypatch):
+    path = "boostlab.sweeps.peers.xgboostlss"
+    monkeypatch.delitem(sys.modules, path, raising=False)
+    monkeypatch.setitem(sys.modules, "xgboostlss", None)
+    with pytest.raises(MethodUnavailableError, match=r"pip install \"boostlab\[lss\]"):
+        resolve(spec_of("xgboostlss"), "regression")

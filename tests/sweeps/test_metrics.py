@@ -32,6 +32,18 @@ def test_classification_metrics_agree_with_scikit_learn(n_classes):
     assert accuracy == oracle.accuracy_score(y, probability.argmax(axis=1))
 
 
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_the_brier_score_agrees_with_scikit_learn(n_classes):
+    y = rng.integers(n_classes, size=300)
+    probability = rng.dirichlet(np.ones(n_classes), size=300)
+    brier = METRICS["brier"].function(y, probability)
+    if n_classes == 2:
+        expected = oracle.brier_score_loss(y, probability[:, 1])
+    else:
+        expected = np.square(probability - np.eye(n_classes)[y]).sum(axis=1).mean()
+    assert brier == pytest.approx(expected)
+
+
 def test_roc_auc_agrees_with_scikit_learn_ties_included():
     y = rng.integers(2, size=300)
     p = rng.integers(10, size=300) / 10
