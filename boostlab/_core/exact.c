@@ -27,18 +27,24 @@ static void greatest_task(void *context, int64_t task, int thread)
     const double *values = job->values + task * TASK_VALUES;
     int64_t n = values_of(job, task);
     double greatest[8] = {0}, own = job->greatest[thread];
-    int is_nan = 0;
-    for (int64_t start = 0; start < n; start += 8) {
-        int64_t m = n - start < 8 ? n - start : 8;
-        for (int64_t j = 0; j < m; j++) {
+    int64_t is_nan[8] = {0}, any_nan = 0, whole = n - n % 8;
+    for (int64_t start = 0; start < whole; start += 8)
+        for (int64_t j = 0; j < 8; j++) {
             double size = fabs(values[start + j]);
-            is_nan |= size != size;
+            is_nan[j] |= size != size;
             greatest[j] = size > greatest[j] ? size : greatest[j];
         }
+    for (int64_t i = whole; i < n; i++) {
+        double size = fabs(values[i]);
+        any_nan |= size != size;
+        own = size > own ? size : own;
     }
-    for (int j = 0; j < 8; j++)
+    for (int j = 0; j < 8; j++) {
         own = greatest[j] > own ? greatest[j] : own;
-    job->greatest[thread] = is_nan ? NAN : own;
+        any_nan |= is_nan[j];
+    }
+    /* NaN that an earlier task found stays. */
+    job->greatest[thread] = any_nan || own != own ? NAN : own;
 }
 
 static void sum_task(void *context, int64_t task, int thread)

@@ -97,8 +97,13 @@ class TreeArrays:
         )
 
     def head(self, n_nodes: int) -> TreeArrays:
-        """Return a copy of the first `n_nodes` nodes and the sets they split by."""
+        """Return the first `n_nodes` nodes and the sets they split by.
+
+        They are a copy, or the tree itself where it has no more than these.
+        """
         n_subsets = self.subset[:n_nodes].max(initial=-1) + 1
+        if n_nodes == self.n_nodes and n_subsets == len(self.subsets):
+            return self
         return TreeArrays(
             **{name: getattr(self, name)[:n_nodes].copy() for name in NODE},
             subsets=self.subsets[:n_subsets].copy(),

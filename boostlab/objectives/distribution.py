@@ -206,19 +206,33 @@ class DistributionObjective(PointwiseObjective):
         return super().derivatives(self.within_limits(state))
 
     def natural_gradient(self, state: State) -> Array:
-        """Return the weighted natural gradient, shape (n, K), Fortran order."""
-        rows = self._fused_rows(state)
-        if rows is not None:
-            return rows.natural_gradient(self._reach(state.baseline)[3])
-        state, family = self.within_limits(state), self.family
-        score = get_score(self.score)
-        natural = score.natural_gradient(family, state.y, state.raw_prediction)
+        """Return the weighted natural gradient, shape (n, K), Fortran order.
+
+        Rows that are not in the round's sample, which a metric would be found for in
+        vain, may have zeros.
+        """
+        fused = self._fused_rows(state)
+        if fused is not None:
+            return fused.natural_gradient(self._reach(state.baseline)[3])
+        raw, rows = self.clipped(state.raw_prediction, state.baseline), state.rows
+        if rows is None:
+            return self._natural(state.y, raw, state.weight, state.baseline)
+        part = np.asfortranarray(raw[rows])
+        natural = np.zeros(raw.shape, order="F")
+        natural[rows] = self._natural(
+            state.y[rows], part, state.weight[rows], state.baseline
+        )
+        return natural
+
+    def _natural(self, y: Array, raw: Array, weight: Array, baseline: Array) -> Array:
+        """Return the weighted natural gradient by the formulas of the family."""
+        natural = get_score(self.score).natural_gradient(self.family, y, raw)
         if self.limits:
-            _, _, _, longest = self._reach(state.baseline)
+            longest = self._reach(baseline)[3]
             for column, most in zip(natural.T, longest, strict=True):
                 np.clip(column, -most, most, out=column)
-        if not (state.weight == 1.0).all():
-            natural *= state.weight[:, None]
+        if not (weight == 1.0).all():
+            natural *= weight[:, None]
         return natural
 
     def curvatures(self, state: State) -> Array:

@@ -138,7 +138,7 @@ class ReferenceSearch(_PowersOfTwo):
             size *= 2
             value = loss(size)
         with np.errstate(over="ignore"):
-            length = float(np.mean(np.sqrt(np.sum(values * values, axis=1))))
+            length = float(np.mean(np.sqrt(np.einsum("nk,nk->n", values, values))))
         while size * length >= SHORTEST and not value < at_zero:
             size /= 2
             value = loss(size)
