@@ -71,7 +71,8 @@ class Cells:
         output = 0
         for ids, table in zip(self.ids, self.cell_values, strict=True):
             for column in table.T:
-                np.take(column, ids, out=values[:, output])
+                # By "clip", which changes nothing here, NumPy needs no buffer.
+                np.take(column, ids, out=values[:, output], mode="clip")
                 output += 1
         return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,8 @@ class ReferenceSearch(_PowersOfTwo):
     def _search(
         self, loss: Callable[[float], float], at_zero: float, values: Array
     ) -> float:
+        # Halving comes back to sizes that doubling has been at.
+        loss = cache(loss)
         size, value = 1.0, loss(1.0)
         while np.isfinite(value) and value <= at_zero and size <= self.max_size:
             size *= 2
@@ -187,7 +190,8 @@ def _rows_of(values: Array, rows: NDArray[np.intp]) -> Array:
     """Return some rows of an array (n, K), column by column, as columns lie."""
     out = np.empty((len(rows), values.shape[1]), order="F")
     for k in range(values.shape[1]):
-        np.take(values[:, k], rows, out=out[:, k])
+        # By "clip", which changes nothing here, NumPy needs no buffer.
+        np.take(values[:, k], rows, out=out[:, k], mode="clip")
     return out
 
 

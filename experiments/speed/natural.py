@@ -13,9 +13,9 @@ of its own, the methods take turns, so that a drift of the machine hits all of t
 medians over the repeats are reported with ratios to ngboost. Times are of
 `fit(X, y)` with everything in it and of predicting the distributions of 10,000 rows
 (the median of five), in wall-clock seconds, and the NLL is that of new rows. With
---dataset all rows of a table of numbers are fitted, and the rows predicted are the first
-10,000 of them. With --peer-rounds ngboost makes fewer rounds, and its time is what as
-many as ours would take; its NLL and prediction are then those of the fewer.
+--dataset all rows of a table of numbers are fitted, and the rows predicted are the
+first 10,000 of them. With --peer-rounds ngboost makes fewer rounds, and its time is
+what as many as ours would take; its NLL and prediction are then those of the fewer.
 
 `reference` follows ngboost's own line search (compat="reference"), `best` is the
 default, and `none` takes every step as it is.
