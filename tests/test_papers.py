@@ -52,3 +52,11 @@ def test_the_adversary_has_its_edge_and_is_wrong_where_it_may(gap):
     assert 0.25 < error <= 0.3
     absent = np.setdiff1d(np.arange(100), points)[: gap.BEYOND]
     assert (learner.predict(absent[:, None]) != absent % 2).all()
+
+
+def test_real_runs_err_as_the_sets_say(gap):
+    # All absent points of least number, and only these, are beyond AdaBoost.
+    runs = [gap.constant_of_runs("AdaBoost", 300, 3, seed) for seed in range(2)]
+    assert runs == [gap.constant_of_sets("AdaBoost", 300, 3, seed) for seed in range(2)]
+    votes = np.mean([gap.constant_of_runs("majority of 3", 300, 3, 0)])
+    assert 0 < votes < runs[0]

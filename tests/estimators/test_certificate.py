@@ -1,10 +1,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import AdaBoostClassifier
 
+import boostlab
 from boostlab import GradientBoostingClassifier, WeakToStrong
 from boostlab.estimators.certificate import certificate
 from boostlab.estimators.vote_bounds import THRESHOLDS, tree_log_growth
@@ -132,3 +134,32 @@ def test_growth_of_trees_is_no_less_than_what_small_trees_can_do():
 def test_faulty_numbers(ada, params, message):
     with pytest.raises(ValueError, match=message):
         certificate(ada, X, Y, **params)
+
+
+def test_our_own_adaboost_says_the_same_as_scikit_learns():
+    # Nearly the same stumps, as bins are fine.
+    theirs = AdaBoostClassifier(n_estimators=3, random_state=0).fit(X, Y)
+    own = boostlab.AdaBoostClassifier(n_estimators=3, random_state=0).fit(X, Y)
+    ours, other = certificate(own, X, Y), certificate(theirs, X, Y)
+    np.testing.assert_allclose(ours.edges[0], other.edges[0], rtol=0.02)
+    assert np.abs(ours.margins.mean() - other.margins.mean()) < 0.02
+    model = boostlab.AdaBoostClassifier(n_estimators=200).fit(X, Y)
+    bounds = certificate(model, X, Y).bounds
+    assert "trees of 2 leaves on 30 numeric features" in bounds[1].numbers
+    sums = boostlab.AdaBoostClassifier(algorithm="logit", n_estimators=100).fit(X, Y)
+    assert "margins: not normalised votes" in str(certificate(sums, X, Y))
+
+
+def test_trees_on_categories_are_not_counted():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"town": rng.choice(list("abc"), 300)})
+    labels = np.array(frame["town"] == "a")
+    frame["size"] = rng.normal(size=300)
+    labels ^= (frame["size"] > 0).to_numpy() & (frame["town"] == "b").to_numpy()
+    model = boostlab.AdaBoostClassifier(n_estimators=200, max_depth=2)
+    model.fit(frame, labels)
+    found = certificate(model, frame, labels)
+    assert found.training_error == 0
+    assert all("theta" not in bound.formula for bound in found.bounds)
+    given = certificate(model, frame, labels, vc_dimension=4)
+    assert any("theta" in bound.formula for bound in given.bounds)
