@@ -48,7 +48,8 @@ def beside_section(
         known = {name for column in theirs for name in column.figures}
         infos = [info for info in board.datasets if info.name in known]
         ours = [_ours(board, label, metric, palette) for label in board.methods]
-        columns = [c for c in ours if c.figures] + theirs
+        # Theirs come first: a wide table scrolls, and they must be seen.
+        columns = theirs + [c for c in ours if c.figures]
         told = table(_heads(columns), _rows(infos, columns, metric))
         parts.append(
             told if not parts else details(f"The same by {metric.label}", told)

@@ -162,7 +162,7 @@ register_metric(
 register_metric(
     Metric(
         "coverage_90",
-        "coverage of 90 % intervals",
+        "90 % coverage",
         _REGRESSION,
         _coverage,
         of_distribution=True,
@@ -172,7 +172,7 @@ register_metric(
 register_metric(
     Metric(
         "interval_width_90",
-        "width of 90 % intervals",
+        "90 % width",
         _REGRESSION,
         _width,
         scale_free=False,

@@ -92,12 +92,12 @@ def test_the_report_shows_them_beside_ours(report):
     diabetes, prices, mean = section(html)
     # The method without distributions has no column of NLLs.
     assert len(diabetes) == 3
-    assert "1.25" in diabetes[2]
-    assert "± 0.50" in diabetes[2]
-    assert 'class="best"' in diabetes[2]
-    assert 'class="best"' in prices[1]
+    assert "1.25" in diabetes[1]
+    assert "± 0.50" in diabetes[1]
+    assert 'class="best"' in diabetes[1]
+    assert 'class="best"' in prices[2]
     assert "mean of 2" in mean[0]
-    assert "50.1" in mean[2]
+    assert "50.1" in mean[1]
 
 
 def test_our_standard_errors_are_those_over_splits(report):
