@@ -33,6 +33,13 @@ MOST_ROUNDS = 2000
 PATIENCE = 50
 """Rounds without improvement after which a fold stops, or `n_iter_no_change`."""
 
+SHARE = (1.0 + (N_FOLDS - 1) / N_FOLDS) / 2
+"""Of the model's rounds, after which the folds' predictions are asked.
+
+After all of them a fold, which sees fewer rows, is surer than the model, and after its
+own best number less sure; this is the middle.
+"""
+
 LONGEST = 0.5
 """Longest step of the constants' search."""
 
@@ -195,9 +202,9 @@ def cross_validated(
 
     In four folds, each of which holds a part of the rows out. Without `n_rounds` each
     fold finds its best number; the result is their geometric mean, times 4 / 3 as in
-    :func:`boostlab.estimators.rounds.chosen_rounds`. The rows are predicted after that
-    number of rounds (or those that were run), since the more there are the surer they
-    are.
+    :func:`boostlab.estimators.rounds.chosen_rounds`. The rows are predicted after the
+    share :data:`SHARE` of that number of rounds (or those that were run), since the
+    more there are the surer they are.
 
     Parameters
     ----------
@@ -222,7 +229,8 @@ def cross_validated(
         best = [rounds for _, _, rounds in folds if rounds is not None]
         mean = float(np.exp(np.mean(np.log(np.maximum(best or [PLAIN_ROUNDS], 1)))))
         n_rounds = min(round(mean * N_FOLDS / (N_FOLDS - 1)), MOST_ROUNDS)
-    parts = [Unseen.by(rounds[:n_rounds], problem) for rounds, problem, _ in folds]
+    asked = max(1, round(SHARE * n_rounds))
+    parts = [Unseen.by(rounds[:asked], problem) for rounds, problem, _ in folds]
     return n_rounds, Unseen.joined(parts)
 
 
