@@ -3,6 +3,7 @@ import pytest
 
 from boostlab.sweeps.declare import DeclarationError, read
 from boostlab.sweeps.given import SplitsError, given_splits, rows_of, split_hashes
+from boostlab.sweeps.report import write_report
 from boostlab.sweeps.specs import DatasetSpec
 
 GIVEN = """
@@ -45,6 +46,14 @@ def test_cells_train_and_test_on_the_given_rows(plan_of, finish, given_data):
         row = store.rows([cell.id]).iloc[0]
         assert (row["n_train"], row["n_test"]) == (len(train), len(test))
         assert row["splits"] == f"given {cell.given}"
+
+
+def test_the_report_tells_that_splits_were_given(plan_of, finish, given_data):
+    plan = plan_of(GIVEN)
+    _, path = write_report(plan, finish(plan), "x")
+    page = path.read_text(encoding="utf-8")
+    assert "1 to 3 a table, as they come with it" in page
+    assert "cross-validation" not in page
 
 
 def test_more_splits_keep_the_cells_of_the_first(plan_of, given_data):
