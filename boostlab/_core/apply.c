@@ -1,5 +1,5 @@
 /* Applying one tree to binned rows, and adding cells to raw predictions. */
-#include "kernels.h"
+#include "sides.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,33 +21,14 @@ typedef struct {
     int64_t stride;
 } bins_job;
 
-/* Partition by a set of codes; the kernel for thresholds is the tier's. */
-static int64_t split_subset(const uint8_t *column, int32_t *rows, int64_t n,
-                            const uint64_t *subset, int missing_left, int32_t *right)
-{
-    int64_t n_left = 0, n_right = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int32_t row = rows[i];
-        uint8_t bin = column[row];
-        int left = bin == BL_MISSING ? missing_left : bl_in_subset(subset, bin);
-        rows[n_left] = row;
-        right[n_right] = row;
-        n_left += left;
-        n_right += !left;
-    }
-    return n_left;
-}
-
 static int64_t split_rows(const bl_tree *tree, int64_t node, const bl_bins *bins,
                           int32_t *rows, int64_t n, int32_t *right)
 {
-    const uint8_t *column = bins->columns + tree->feature[node] * bins->n_rows;
-    int missing_left = tree->missing_left[node];
+    bl_cut cut = {.feature = tree->feature[node], .bin = tree->bin[node],
+                  .missing_left = tree->missing_left[node]};
     if (tree->subset && tree->subset[node] >= 0)
-        return split_subset(column, rows, n, tree->subsets + 4 * tree->subset[node],
-                            missing_left, right);
-    return bl_cpu()->partition(column, rows, n, tree->bin[node], missing_left, rows,
-                               right);
+        cut.subset = tree->subsets + 4 * tree->subset[node];
+    return bl_cut_rows(bins, &cut, rows, n, rows, right);
 }
 
 /* Carry a block of rows down the whole tree: children come after their parents. */

@@ -8,7 +8,8 @@
  *
  * Two copies of the bins: `columns` (feature-major, for partition and application) and
  * `tiles` (row-major in tiles of BL_TILE bytes, for histograms). In tiles, features of
- * few bins may share a byte: see bl_join.
+ * few bins may share a byte: see bl_join. The columns may be left out to save memory:
+ * the trees are the same, and partition takes longer.
  *
  * Fixed point.  Per tree and output, gradient g, hessian h and sample weight w become
  * integers q = round(x * 2^e), with e the largest exponent for which the greatest |x|
@@ -90,7 +91,7 @@ typedef struct {
 } bl_matrix;
 
 typedef struct {
-    const uint8_t *columns;  /* (n_features, n_rows) */
+    const uint8_t *columns;  /* (n_features, n_rows), or NULL */
     const uint8_t *tiles;    /* (bl_n_tiles, n_rows, BL_TILE), of the bundles */
     const int32_t *n_bins;   /* value bins of each feature, 0 .. 255 */
     const uint8_t *categorical;    /* whether bins are categories; NULL: none are */
@@ -98,7 +99,8 @@ typedef struct {
     int32_t n_features;
 
     /* What a byte of a tile holds: the bin of a feature, or where `joint` the code of a
-     * combination of bins; bin_of[f * 256 + code] is the feature's bin then. */
+     * combination of bins; bin_of[f * 256 + code] is the feature's bin then. That of a
+     * constant feature is bin_of[f * 256]. */
     int32_t n_bundles;
     const int32_t *bundle;   /* of each feature, -1 where it is constant; NULL: bundle f
                                 is feature f, and joint and bin_of are not read */

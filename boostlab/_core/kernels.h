@@ -242,9 +242,11 @@ struct bl_kernels {
     int64_t (*partition)(const uint8_t *column, const int32_t *rows, int64_t n,
                          uint8_t bin, int missing_left, int32_t *left, int32_t *right);
 
-    /* The same by a table: whether a bin goes left. */
-    int64_t (*partition_by)(const uint8_t *column, const int32_t *rows, int64_t n,
-                            const uint8_t *goes_left, int32_t *left, int32_t *right);
+    /* The same by a table: whether a code goes left, that of row r being
+     * codes[r * stride]. */
+    int64_t (*partition_by)(const uint8_t *codes, int64_t stride, const int32_t *rows,
+                            int64_t n, const uint8_t *goes_left, int32_t *left,
+                            int32_t *right);
 
     /* Best split of one feature's histogram; total is a cell. */
     void (*best_split)(const int64_t *cells, int32_t n_bins, const bl_format *format,

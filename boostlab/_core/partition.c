@@ -1,5 +1,6 @@
 /* Ordering a node's rows by its split: left before right, each side ascending. */
 #include "grower.h"
+#include "sides.h"
 
 #include <string.h>
 
@@ -20,17 +21,11 @@ typedef struct {
 static int64_t partition_range(bl_grower *s, const bl_node_state *node, int64_t begin,
                                int64_t n, int32_t *left)
 {
-    const uint8_t *column = s->bins->columns + (int64_t)node->feature * s->bins->n_rows;
-    if (node->split.is_subset) {
-        uint8_t goes_left[256];
-        for (unsigned bin = 0; bin < BL_MISSING; bin++)
-            goes_left[bin] = (uint8_t)bl_in_subset(node->split.subset, bin);
-        goes_left[BL_MISSING] = node->split.missing_left;
-        return s->kernels->partition_by(column, s->order + begin, n, goes_left, left,
-                                        s->right + begin);
-    }
-    return s->kernels->partition(column, s->order + begin, n, (uint8_t)node->split.bin,
-                                 node->split.missing_left, left, s->right + begin);
+    const bl_split *split = &node->split;
+    bl_cut cut = {.feature = node->feature, .bin = split->bin,
+                  .missing_left = split->missing_left,
+                  .subset = split->is_subset ? split->subset : NULL};
+    return bl_cut_rows(s->bins, &cut, s->order + begin, n, left, s->right + begin);
 }
 
 static void partition_task(void *context, int64_t chunk, int thread)

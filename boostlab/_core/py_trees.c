@@ -28,31 +28,42 @@ static int check_params(const bl_params *p)
     return 1;
 }
 
-static int binned_table(buffers *held, PyObject *columns, bl_bins *bins)
+static int table_extents(Py_ssize_t n_features, Py_ssize_t n_rows, bl_bins *bins)
+{
+    if (n_features < 1 || n_features > (1 << 24) || n_rows < 1 || n_rows > BL_MAX_ROWS)
+        return fail("a table must have at least one feature and one row, and at most "
+                    "2^24 features and 2^27 - 1 rows");
+    bins->n_features = (int32_t)n_features;
+    bins->n_rows = n_rows;
+    return 1;
+}
+
+static int table_columns(buffers *held, PyObject *columns, bl_bins *bins)
 {
     Py_buffer *view = acquire(held, columns, "columns", U8, 2, NULL, READ);
     if (!view)
         return 0;
-    *bins = (bl_bins){.columns = view->buf, .n_features = (int32_t)view->shape[0],
-                      .n_rows = view->shape[1]};
-    if (view->shape[0] < 1 || view->shape[0] > (1 << 24) || view->shape[1] < 1
-        || view->shape[1] > BL_MAX_ROWS)
-        return fail("columns must have at least one feature and one row, and at most "
-                    "2^24 features and 2^27 - 1 rows");
-    return 1;
+    *bins = (bl_bins){.columns = view->buf};
+    return table_extents(view->shape[0], view->shape[1], bins);
 }
 
-static int grow_bins(buffers *held, PyObject *columns, PyObject *n_bins, bl_bins *bins)
+static int table_tiles(buffers *held, PyObject *tiles, PyObject *n_bins, PyObject *bundles,
+                       bl_bins *bins)
 {
-    if (!binned_table(held, columns, bins))
-        return 0;
+    if (!bins->columns) {
+        Py_ssize_t shape[3] = {-1, -1, BL_TILE};
+        Py_buffer *view = acquire(held, tiles, "tiles", U8, 3, shape, READ);
+        if (!view || !vector(held, n_bins, "n_bins", I32, -1, READ)
+            || !table_extents(length_of(held), view->shape[1], bins))
+            return 0;
+    }
     bins->n_bins = vector(held, n_bins, "n_bins", I32, bins->n_features, READ);
     if (!bins->n_bins)
         return 0;
     for (int32_t j = 0; j < bins->n_features; j++)
         if (bins->n_bins[j] < 0 || bins->n_bins[j] > BL_MAX_BINS)
             return fail("n_bins must lie between 0 and 255");
-    return 1;
+    return bundled_tiles(held, bundles, tiles, bins);
 }
 
 static int border_count_matches(const bl_bins *bins, const int64_t *offsets)
@@ -371,8 +382,8 @@ static int read_call(PyObject *args, grow_call *call)
         return 0;
     a->params.max_depth = a->params.max_depth == -1 ? INT32_MAX : a->params.max_depth;
     return check_params(&a->params)
-        && grow_bins(held, a->columns, a->n_bins, &in->bins)
-        && bundled_tiles(held, a->bundles, a->tiles, &in->bins)
+        && (a->columns == Py_None || table_columns(held, a->columns, &in->bins))
+        && table_tiles(held, a->tiles, a->n_bins, a->bundles, &in->bins)
         && optional(held, a->categorical, "categorical", U8, in->bins.n_features, READ,
                     (void **)&in->bins.categorical)
         && grow_target(held, a, &in->bins, &in->target)
@@ -548,9 +559,20 @@ int subset_table(buffers *held, PyObject *object, const uint64_t **subsets,
     return 1;
 }
 
+/* The table of apply_bins: columns, or a tuple of what there is without them. */
+static int applied_table(buffers *held, PyObject *table, bl_bins *bins)
+{
+    PyObject *tiles, *n_bins, *bundles;
+    *bins = (bl_bins){0};
+    if (!PyTuple_Check(table))
+        return table_columns(held, table, bins);
+    return PyArg_ParseTuple(table, "OOO:table", &tiles, &n_bins, &bundles)
+        && table_tiles(held, tiles, n_bins, bundles, bins);
+}
+
 static PyObject *core_apply_bins(PyObject *self, PyObject *args)
 {
-    PyObject *columns, *feature, *left, *bin, *missing_left, *subset, *subsets, *ids_out;
+    PyObject *table, *feature, *left, *bin, *missing_left, *subset, *subsets, *ids_out;
     buffers held = {.count = 0};
     bl_bins bins;
     bl_tree tree = {0};
@@ -559,11 +581,11 @@ static PyObject *core_apply_bins(PyObject *self, PyObject *args)
     int64_t n_subsets;
     int n_threads, status = BL_OK, ready = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOi:apply_bins", &columns, &feature, &left, &bin,
+    if (!PyArg_ParseTuple(args, "OOOOOOOOi:apply_bins", &table, &feature, &left, &bin,
                           &missing_left, &subset, &subsets, &ids_out, &n_threads)
         || !check_threads(n_threads))
         return NULL;
-    if (binned_table(&held, columns, &bins)
+    if (applied_table(&held, table, &bins)
         && (tree.feature = vector(&held, feature, "feature", I32, -1, READ))
         && (tree.n_nodes = length_of(&held)) > 0
         && (tree.left = vector(&held, left, "left", I32, tree.n_nodes, READ))
@@ -594,7 +616,7 @@ PyMethodDef py_trees_methods[] = {
     {"grow", core_grow, METH_VARARGS, "grow(...) -> int; see boostlab_core.h"},
     {"grow_many", core_grow_many, METH_O, "grow_many([arguments of grow]) -> list of int"},
     {"apply_bins", core_apply_bins, METH_VARARGS,
-     "apply_bins(columns, feature, left, bin, missing_left, subset, subsets, ids, "
-     "n_threads)"},
+     "apply_bins(columns | (tiles, n_bins, bundles), feature, left, bin, missing_left, "
+     "subset, subsets, ids, n_threads)"},
     {NULL, NULL, 0, NULL},
 };

@@ -21,6 +21,7 @@ from boostlab.data.borders import (
     sample_borders,
 )
 from boostlab.data.bundles import Tiles, make_tiles
+from boostlab.data.lean_tiles import lean_tiles
 from boostlab.data.mapped import Allocate, in_files, in_memory
 from boostlab.data.sketch import in_threads, least_rows, taken, union_of_parts
 from boostlab.data.table import Table
@@ -34,8 +35,9 @@ class BinnedTable:
 
     Parameters
     ----------
-    columns : ndarray of uint8, shape (n_features, n_samples)
-        Bin of each value, 255 where it is missing.
+    columns : ndarray of uint8, shape (n_features, n_samples), or None
+        Bin of each value, 255 where it is missing. None where memory is saved: then
+        there are tiles from the start, and nothing else.
     n_bins : ndarray of int32, shape (n_features,)
         Value bins of each feature, 0 to 255.
     borders, offsets : ndarray
@@ -46,7 +48,7 @@ class BinnedTable:
         Makes the arrays of bytes, in memory or in files.
     """
 
-    columns: NDArray[np.uint8]
+    columns: NDArray[np.uint8] | None
     n_bins: NDArray[np.int32]
     borders: NDArray[np.float64]
     offsets: NDArray[np.int64]
@@ -62,11 +64,22 @@ class BinnedTable:
         bundled : bool, default=True
             Whether features of few bins may share a byte.
         """
+        only = None if self.columns is not None else next(iter(self._tiles.values()))
+        if only is not None and (bundled or only.bundles is None):
+            return only
         if bundled not in self._tiles:
+            columns = only.columns(len(self.n_bins)) if only else self.columns
             self._tiles[bundled] = make_tiles(
-                self.columns, self.n_bins, bundled, self.allocate
+                columns, self.n_bins, bundled, self.allocate
             )
         return self._tiles[bundled]
+
+    def partitioned_by(self) -> NDArray[np.uint8] | tuple[Any, ...]:
+        """Return what the core finds the leaves of rows by: columns, or else tiles."""
+        if self.columns is not None:
+            return self.columns
+        tiles = self.tiles()
+        return tiles.codes, self.n_bins, tiles.bundles and tiles.bundles.arrays()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,9 @@ class Bins:
     subsample : int, default=200_000
         Most rows that quantiles are computed from. If there are more, those of the
         least random keys by the table's seed are, the same rows for all features.
+    low_memory : bool, default=False
+        Keep the bins once, by rows, and not by columns too. Borders and bins are the
+        same.
 
     Raises
     ------
@@ -103,6 +119,7 @@ class Bins:
 
     max_bins: int = MAX_BINS
     subsample: int = 200_000
+    low_memory: bool = False
 
     def __post_init__(self) -> None:
         for name, least, most in (("max_bins", 2, MAX_BINS), ("subsample", 1, None)):
@@ -176,14 +193,23 @@ class Bins:
                 f"has {n_features}; give a table with the features of the fit."
             )
         allocate = in_files(table.directory) if table.is_on_disk else in_memory
-        columns = allocate((n_features, n_samples))
-        _fill(columns, fitted, table)
+        columns, tiles = None, {}
+        if self.low_memory:
+            # Codes of parts would differ, and rows that no tree is grown on need none.
+            bundled = parts() is None and table.reference is None
+            tiles[bundled] = lean_tiles(fitted, table, bundled, allocate)
+            table.drop_copies()
+        else:
+            columns = allocate((n_features, n_samples))
+            _fill(columns, fitted, table)
+            columns = _frozen(columns)
         return BinnedTable(
-            _frozen(columns),
+            columns,
             fitted.n_bins,
             fitted.borders,
             fitted.offsets,
             allocate=allocate,
+            _tiles=tiles,
         )
 
 

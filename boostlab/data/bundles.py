@@ -11,6 +11,7 @@ all sums are of integers, trees are the same with and without bundles, bit for b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Bundles:
     joint : ndarray of uint8, shape (n_bundles,)
         Whether the bundle has several features.
     bin_of : ndarray of uint8, shape (n_features, 256)
-        Bin of each feature at each code of its joint bundle.
+        Bin of each feature at each code of its joint bundle; of a constant one, first.
     """
 
     bundle: NDArray[np.int32]
@@ -70,6 +71,30 @@ class Tiles:
     codes: NDArray[np.uint8]
     bundles: Bundles | None
 
+    def columns(self, n_features: int) -> NDArray[np.uint8]:
+        """Return the bins of all features again, shape (n_features, n_samples)."""
+        n_bundles = n_features if self.bundles is None else len(self.bundles.n_codes)
+        width = -(-n_bundles // len(self.codes))
+        out = np.empty((n_features, self.codes.shape[1]), dtype=np.uint8)
+        for feature, column in enumerate(out):
+            b = feature if self.bundles is None else int(self.bundles.bundle[feature])
+            if b < 0:
+                column[:] = self.bundles.bin_of[feature, 0]
+                continue
+            column[:] = self.codes[b // width, :, b % width]
+            if self.bundles is not None and self.bundles.joint[b]:
+                column[:] = self.bundles.bin_of[feature][column]
+        return out
+
+
+class Columns(Protocol):
+    """Bins by features: an array of shape (n_features, n_samples), or like one."""
+
+    shape: tuple[int, int]
+
+    def __getitem__(self, feature: int) -> NDArray[np.uint8]:
+        """Return the bins of one feature."""
+
 
 def make_tiles(
     columns: NDArray[np.uint8],
@@ -78,29 +103,51 @@ def make_tiles(
     allocate: Allocate = in_memory,
 ) -> Tiles:
     """Return the bins `columns`, of shape (n_features, n_samples), by rows."""
+    bundles, joined, sources = find_bundles(columns, n_bins, bundled, allocate)
+    n_tiles = -(-len(sources) // _core.TILE)
+    codes = allocate((n_tiles, columns.shape[1], _core.TILE))
+    _core.fill_tiles(columns, joined, sources, codes, n_threads())
+    codes.setflags(write=False)
+    return Tiles(codes, bundles)
+
+
+def find_bundles(
+    columns: Columns,
+    n_bins: NDArray[np.int32],
+    bundled: bool,
+    allocate: Allocate = in_memory,
+) -> tuple[Bundles | None, NDArray[np.uint8], NDArray[np.int32]]:
+    """Return the bundles, and what the bytes of the tiles are.
+
+    Parameters
+    ----------
+    columns : Columns
+        Bins, of which one feature is read at a time.
+    n_bins : ndarray of int32, shape (n_features,)
+        Value bins of each feature.
+    bundled : bool
+        Whether features may share a byte.
+    allocate : callable
+        Makes the arrays of bytes.
+
+    Returns
+    -------
+    bundles : Bundles or None
+        None where every feature is a bundle of its own.
+    joined : ndarray of uint8, shape (n_joint, n_samples)
+        Codes of the bundles of several features.
+    sources : ndarray of int32, shape (n_bundles,)
+        Of each bundle its feature, or ``~i`` where it is row i of `joined`.
+    """
     n_features, n_samples = columns.shape
     found = None
     if bundled and n_samples >= FEWEST_ROWS and n_features > 1:
         found = _found(columns, n_bins, allocate)
     if found is None:
         joined = np.empty((0, n_samples), dtype=np.uint8)
-        return Tiles(_filled(columns, joined, np.arange(n_features), allocate), None)
+        found = None, joined, np.arange(n_features)
     bundles, joined, sources = found
-    return Tiles(_filled(columns, joined, sources, allocate), bundles)
-
-
-def _filled(
-    columns: NDArray[np.uint8],
-    joined: NDArray[np.uint8],
-    sources: NDArray[np.intp],
-    allocate: Allocate,
-) -> NDArray[np.uint8]:
-    n_tiles = -(-len(sources) // _core.TILE)
-    codes = allocate((n_tiles, columns.shape[1], _core.TILE))
-    sources = sources.astype(np.int32)
-    _core.fill_tiles(columns, joined, sources, codes, n_threads())
-    codes.setflags(write=False)
-    return codes
+    return bundles, joined, sources.astype(np.int32)
 
 
 class _Bundle:
@@ -137,6 +184,12 @@ class _Bundle:
         self.bins = np.concatenate([self.bins[:, own], bins[None]])
         return True
 
+    def close(self) -> None:
+        """Drop what only a bundle needs that others may still join."""
+        self.sample = None
+        if len(self.features) == 1:
+            self.codes = None
+
 
 def _joined(
     codes: NDArray[np.uint8],
@@ -152,7 +205,7 @@ def _joined(
 
 
 def _found(
-    columns: NDArray[np.uint8], n_bins: NDArray[np.int32], allocate: Allocate
+    columns: Columns, n_bins: NDArray[np.int32], allocate: Allocate
 ) -> tuple[Bundles, NDArray[np.uint8], NDArray[np.intp]] | None:
     """Return bundles, codes of the joint ones and sources; None if none is worth it.
 
@@ -161,11 +214,9 @@ def _found(
     """
     step = max(1, columns.shape[1] // _SAMPLE)
     made: list[_Bundle] = []
-    constant = [
-        f for f in np.flatnonzero(n_bins <= 1) if (columns[f] == columns[f, 0]).all()
-    ]
+    constant = _constant(columns, n_bins)
     few = np.flatnonzero(n_bins <= _core.MISSING // 2)
-    few = few[~np.isin(few, constant)]
+    few = few[~np.isin(few, list(constant))]
     for feature in few[np.argsort(n_bins[few], kind="stable")]:
         column = columns[feature]
         sample = np.ascontiguousarray(column[::step])
@@ -177,25 +228,38 @@ def _found(
             trials[i][1].add(feature, column, sample, allocate) for _, i in fitting[:2]
         ):
             made.append(_Bundle(int(feature), column, step))
+            for closed in made[-_OPEN - 1 : -_OPEN]:
+                closed.close()
     joint = [bundle for bundle in made if len(bundle.features) > 1]
-    if not joint and (not constant or len(constant) == len(columns)):
+    if not joint and (not constant or len(constant) == len(n_bins)):
         return None
-    return _laid_out(columns, n_bins, constant, joint, allocate)
+    return _laid_out(columns.shape[1], n_bins, constant, joint, allocate)
+
+
+def _constant(columns: Columns, n_bins: NDArray[np.int32]) -> dict[int, int]:
+    """Return the features of one code, and which it is."""
+    found = {}
+    for f in np.flatnonzero(n_bins <= 1).tolist():
+        column = columns[f]
+        if (column == column[0]).all():
+            found[f] = int(column[0])
+    return found
 
 
 def _laid_out(
-    columns: NDArray[np.uint8],
+    n_samples: int,
     n_bins: NDArray[np.int32],
-    constant: list[int],
+    constant: dict[int, int],
     joint: list[_Bundle],
     allocate: Allocate,
 ) -> tuple[Bundles, NDArray[np.uint8], NDArray[np.intp]]:
-    n_features = len(columns)
+    n_features = len(n_bins)
     together = {f for bundle in joint for f in bundle.features}
     alone = [f for f in range(n_features) if f not in together.union(constant)]
     n_joint = len(joint)
     bundle = np.full(n_features, -1, dtype=np.int32)
     bin_of = np.zeros((n_features, 256), dtype=np.uint8)
+    bin_of[list(constant), 0] = list(constant.values())
     for number, own in enumerate(joint):
         bundle[own.features] = number
         bin_of[own.features, : own.n_codes] = own.bins[:, : own.n_codes]
@@ -203,9 +267,10 @@ def _laid_out(
     n_codes = [own.n_codes for own in joint] + [int(n_bins[f]) for f in alone]
     is_joint = np.zeros(len(n_codes), dtype=np.uint8)
     is_joint[:n_joint] = 1
-    joined = allocate((n_joint, columns.shape[1]))
-    for own, codes in zip(joined, joint, strict=True):
-        own[:] = codes.codes
+    joined = allocate((n_joint, n_samples))
+    for own, filled in zip(joined, joint, strict=True):
+        own[:] = filled.codes
+        filled.codes = None
     sources = np.concatenate([~np.arange(n_joint), alone]).astype(np.intp)
     made = Bundles(bundle, np.array(n_codes, dtype=np.int32), is_joint, bin_of)
     return made, joined, sources

@@ -190,6 +190,10 @@ class Table:
             self._by_feature = by_feature(self._values)
         return self._by_feature
 
+    def drop_copies(self) -> None:
+        """Forget the form that features were read in; it is made again when asked."""
+        self._by_feature = None
+
     def row_blocks(self) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
         """Yield the values by rows: all at once, or block by block if not dense.
 

@@ -79,6 +79,9 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         Added to the sum of hessians of every leaf, at least 0.
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
+    low_memory : bool, default=False
+        Keep the bins once, by rows, and not by columns too. The model is the same; this
+        saves a byte for each value of X, and sending rows to leaves takes longer.
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
         replacement (but see `sampling`).
@@ -251,6 +254,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,
         max_bins: int = 255,
+        low_memory: bool = False,
         subsample: float = 1.0,
         max_features: float | str = "auto",
         growth: str = "leaf",
@@ -294,6 +298,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
         self.max_bins = max_bins
+        self.low_memory = low_memory
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth
@@ -393,6 +398,9 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         Added to the sum of hessians of every leaf, at least 0.
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
+    low_memory : bool, default=False
+        Keep the bins once, by rows, and not by columns too. The model is the same; this
+        saves a byte for each value of X, and sending rows to leaves takes longer.
     subsample : float, default=1.0
         Share of the rows that each round is fitted on, in (0, 1], drawn without
         replacement (but see `sampling`).
@@ -568,6 +576,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,
         max_bins: int = 255,
+        low_memory: bool = False,
         subsample: float = 1.0,
         max_features: float | str = "auto",
         growth: str = "leaf",
@@ -611,6 +620,7 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
         self.max_bins = max_bins
+        self.low_memory = low_memory
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth

@@ -59,6 +59,7 @@ TREE_DEFAULTS: dict[str, Any] = {
     "min_samples_leaf": "auto",
     "l2_regularization": 0.0,
     "max_bins": 255,
+    "low_memory": False,
     "growth": "auto",
     "multi_strategy": "separate",
 }
@@ -103,6 +104,7 @@ NATURAL_DOMAINS: dict[str, Domain] = {
     "min_samples_leaf": Number(above=0, also=("auto",)),
     "l2_regularization": Number(at_least=0),
     "max_bins": Number(at_least=2, at_most=255, integer=True),
+    "low_memory": FLAG,
     "subsample": Number(above=0, at_most=1, also=("auto",)),
     "max_features": Number(above=0, at_most=1),
     "growth": Choice(("auto", "leaf", "depth", "oblivious")),

@@ -82,6 +82,9 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         Added to the weight of every leaf, at least 0.
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
+    low_memory : bool, default=False
+        Keep the bins once, by rows, and not by columns too. The model is the same; this
+        saves a byte for each value of X, and sending rows to leaves takes longer.
     subsample : float or "auto", default="auto"
         Chance of a row to take part in a round, in (0, 1]; equal rows are drawn
         together. "auto" is 0.5, which keeps the spread from being learnt too small, and
@@ -197,6 +200,7 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 0.0,
         max_bins: int = 255,
+        low_memory: bool = False,
         subsample: float | str = "auto",
         max_features: float = 1.0,
         growth: str = "auto",
@@ -229,6 +233,7 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
         self.max_bins = max_bins
+        self.low_memory = low_memory
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth

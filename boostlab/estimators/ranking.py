@@ -296,6 +296,9 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         Added to the sum of hessians of every leaf, at least 0.
     max_bins : int, default=255
         Most bins of a feature, 2 to 255; missing values have one of their own.
+    low_memory : bool, default=False
+        Keep the bins once, by rows, and not by columns too. The model is the same; this
+        saves a byte for each value of X, and sending rows to leaves takes longer.
     subsample : float, default=1.0
         Share of the queries that each round is fitted on, in (0, 1], drawn without
         replacement (but see `sampling`).
@@ -465,6 +468,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         min_samples_leaf: float | str = "auto",
         l2_regularization: float = 1.0,
         max_bins: int = 255,
+        low_memory: bool = False,
         subsample: float = 1.0,
         max_features: float = 1.0,
         growth: str = "leaf",
@@ -506,6 +510,7 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
         self.max_bins = max_bins
+        self.low_memory = low_memory
         self.subsample = subsample
         self.max_features = max_features
         self.growth = growth

@@ -88,10 +88,10 @@ class Trees:
             return ids
         if table.n_samples == 0:  # of this part; others hold rows out
             return ids
-        columns = table.view(self.bins).columns
+        bins = table.view(self.bins).partitioned_by()
         for tree, out in zip(self.trees, ids, strict=True):
             _core.apply_bins(
-                columns,
+                bins,
                 tree.feature,
                 tree.left,
                 tree.bin,

@@ -51,10 +51,13 @@ def differences(case: tree_problems.Case, rng: np.random.Generator, workspace) -
         arguments = core_calls.grow_arguments(
             problem, n_threads, workspace=shared, bundling=bundling
         )
-        arguments["columns"] = columns
+        arguments["columns"] = columns if rng.random() < 0.5 else None
         tree = core_calls.grow_with(arguments)
         if found := core_calls.difference(tree, expected):
             return f"{tier}: {found}"
+        ids = core_calls.apply_tiles(tree, arguments, n_threads)
+        if not np.array_equal(ids, tree.ids):
+            return f"{tier}: leaves from tiles"
         if problem.n_outputs == 1 and (found := wrong_use(tree, case, n_threads)):
             return f"{tier}: {found}"
     return ""

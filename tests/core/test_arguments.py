@@ -158,6 +158,7 @@ BUILDERS = {
 }  # fmt: skip
 OPTIONAL = {
     ("grow", "hessian"), ("grow", "weight"), ("grow", "rows"), ("grow", "features"),
+    ("grow", "columns"),
     ("derivatives", "weight"), ("derivatives", "hessian"), ("loss_terms", "weight"),
     ("summarize", "mass"), ("exact_sums", "groups"),
 }  # fmt: skip

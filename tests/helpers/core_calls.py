@@ -82,10 +82,12 @@ def grow_arguments(
     capacity: int | None = None,
     workspace: object = None,
     bundling: np.random.Generator | None = None,
+    tiles_only: bool = False,
 ) -> dict[str, object]:
     """The arguments of ``_core.grow`` by name, in their order.
 
-    With `bundling` features share bytes of the tiles at random.
+    With `bundling` features share bytes of the tiles at random; with `tiles_only` there
+    are no columns beside them.
     """
     params = problem.params
     if capacity is None:
@@ -100,7 +102,7 @@ def grow_arguments(
             problem.columns, problem.n_bins, bundling
         )
     return {
-        "columns": problem.columns,
+        "columns": None if tiles_only else problem.columns,
         "tiles": tiles,
         "bundles": bundles,
         "n_bins": problem.n_bins,
@@ -303,9 +305,19 @@ def apply_bins(
     tree: oracle.Tree, columns: np.ndarray, n_threads: int = 1
 ) -> np.ndarray:
     """Leaf of every binned row, by the C core."""
-    ids = np.full(columns.shape[1], -77, np.int32)
+    return _applied(tree, columns, columns.shape[1], n_threads)
+
+
+def apply_tiles(tree: oracle.Tree, arguments: dict[str, object], n_threads: int = 1):
+    """Leaf of every row of the tiles that are among arguments of ``grow``."""
+    table = tuple(arguments[name] for name in ("tiles", "n_bins", "bundles"))
+    return _applied(tree, table, arguments["tiles"].shape[1], n_threads)
+
+
+def _applied(tree: oracle.Tree, table: object, n_rows: int, n_threads: int):
+    ids = np.full(n_rows, -77, np.int32)
     nodes = (tree.feature, tree.left, tree.bin, tree.missing_left, *subsets([tree]))
-    _core.apply_bins(columns, *nodes, ids, n_threads)
+    _core.apply_bins(table, *nodes, ids, n_threads)
     return ids
 
 

@@ -359,6 +359,7 @@ def bundled(
         codes.append(columns[j].tolist())
     bundle = np.full(f, -1, np.int32)
     bin_of = np.zeros((f, 256), np.uint8)
+    bin_of[:, 0] = columns[:, 0]  # of those left out
     for b, members in enumerate(groups):
         bundle[members] = b
         if len(members) > 1:
