@@ -13,6 +13,8 @@ from boostlab import (
     AdaBoostClassifier,
     BoostingClassifier,
     BoostingRegressor,
+    GBNNClassifier,
+    GBNNRegressor,
     GradientBoostingClassifier,
     GradientBoostingRanker,
     GradientBoostingRegressor,
@@ -125,6 +127,9 @@ ESTIMATORS = {
     "greedy representation": RFRBoostRegressor(
         variant="greedy", early_stopping=True, n_estimators=8
     ),
+    "units regressor": GBNNRegressor(n_estimators=8),
+    "units classifier": GBNNClassifier(n_units=2, n_estimators=8),
+    "units as published": GBNNClassifier(faithful=True, n_estimators=5),
     "mixture": BoostingClassifier(learner=[Tree(), Ridge()], every=[1, 3], **FAST),
 }
 

@@ -1,6 +1,7 @@
 """The scikit-learn face: named systems as short recipes of pieces."""
 
 from boostlab.estimators.adaboost import AdaBoostClassifier
+from boostlab.estimators.gbnn import GBNNClassifier, GBNNRegressor
 from boostlab.estimators.generic import BoostingClassifier, BoostingRegressor
 from boostlab.estimators.gradient_boosting import (
     GradientBoostingClassifier,
@@ -18,6 +19,8 @@ __all__ = [
     "AdaBoostClassifier",
     "BoostingClassifier",
     "BoostingRegressor",
+    "GBNNClassifier",
+    "GBNNRegressor",
     "GradientBoostingClassifier",
     "GradientBoostingRanker",
     "GradientBoostingRegressor",

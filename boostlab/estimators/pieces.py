@@ -14,12 +14,14 @@ from boostlab.directions import Gradient, NaturalGradient, Newton
 from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
 from boostlab.learners.mixture import Mixture
+from boostlab.learners.neurons import Neurons
 from boostlab.learners.random_features import RandomFeatures
 from boostlab.learners.tree import Tree
 from boostlab.steps import (
     CellFit,
     DoublingSearch,
     LineSearch,
+    NewtonScalar,
     ReferenceSearch,
     Shrinkage,
 )
@@ -35,6 +37,7 @@ DIRECTIONS: Named = {
 LEARNERS: Named = {
     "tree": Tree,
     "linear": Linear,
+    "neurons": Neurons,
     "random_features": RandomFeatures,
 }
 STEPS: Named = {
@@ -43,6 +46,7 @@ STEPS: Named = {
     "cell_fit": CellFit,
     "doubling": DoublingSearch,
     "reference_search": ReferenceSearch,
+    "newton_scalar": NewtonScalar,
 }
 UPDATES: Named = {
     "add_to_prediction": AddToPrediction,

@@ -4,6 +4,7 @@ from boostlab.learners.external import External
 from boostlab.learners.linear import Linear
 from boostlab.learners.linear_tree import LinearTree
 from boostlab.learners.mixture import Mixture
+from boostlab.learners.neurons import Neurons
 from boostlab.learners.random_features import RandomFeatures
 from boostlab.learners.representation import RepresentationFeatures
 from boostlab.learners.tree import Tree
@@ -14,6 +15,7 @@ __all__ = [
     "Linear",
     "LinearTree",
     "Mixture",
+    "Neurons",
     "RandomFeatures",
     "RepresentationFeatures",
     "Tree",

@@ -4,6 +4,7 @@ from boostlab.steps.cells import CellFit
 from boostlab.steps.doubling import DoublingSearch, ReferenceSearch
 from boostlab.steps.dropout import DropoutStep
 from boostlab.steps.line_search import LineSearch
+from boostlab.steps.newton_scalar import NewtonScalar
 from boostlab.steps.own_units import OwnUnits
 from boostlab.steps.representation import RepresentationStep
 from boostlab.steps.shrinkage import Shrinkage
@@ -14,6 +15,7 @@ __all__ = [
     "DoublingSearch",
     "DropoutStep",
     "LineSearch",
+    "NewtonScalar",
     "OwnUnits",
     "RecordedStep",
     "ReferenceSearch",
