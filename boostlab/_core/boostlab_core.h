@@ -182,7 +182,8 @@ void bl_loss_terms(bl_loss loss, const double *y, const double *raw,
 /* A family and a score, in the order of FusedScore in boostlab/distributions. */
 typedef enum {
     BL_NORMAL_LOG, BL_NORMAL_CRPS, BL_LOG_NORMAL_LOG, BL_LAPLACE_LOG, BL_LAPLACE_CRPS,
-    BL_EXPONENTIAL_LOG, BL_EXPONENTIAL_CRPS, BL_WEIBULL_LOG, BL_N_SCORES
+    BL_EXPONENTIAL_LOG, BL_EXPONENTIAL_CRPS, BL_WEIBULL_LOG, BL_GAMMA_LOG,
+    BL_POISSON_LOG, BL_N_SCORES
 } bl_score;
 
 enum { BL_MOST_PARAMETERS = 2 };

@@ -13,6 +13,8 @@
  *   exponential, log   t + log b                          1 - t
  *   exponential, CRPS  b (t + 2 e^-t - 3/2)               4 e^-t (1 + t) - 3
  *   Weibull, log       e^w - w + log y - log k            see boostlab/distributions
+ *   gamma, log         minus log density                  see boostlab/distributions
+ *   Poisson, log       mu - y log mu + log y!             1 - y / mu
  *
  * The formulas, the limits of z, t and w, and the sources are those of the families in
  * boostlab/distributions, which are the oracle. Targets below the support of a family
@@ -206,6 +208,94 @@ static inline bl_natural bl_natural_weibull_log(double y, double log_k, double l
     return (bl_natural){(first - rest * over) / BL_PI2_6, by_scale / (BL_PI2_6 * k)};
 }
 
+/* ---- gamma and Poisson ---------------------------------------------------------- */
+
+/* Asymptotic series (DLMF 5.11) from 8 on, which smaller arguments are moved beyond by the
+ * recurrence; absolute errors are some 1e-14. x is at most e^100. */
+static inline double bl_beyond_8(double x)
+{
+    return x < 8.0 ? x + 8.0 : x;
+}
+
+/* log gamma(x) less (x - 1/2) log x - x + log(2 pi) / 2 */
+static inline double bl_stirling_rest(double x, double log_x)
+{
+    double at = bl_beyond_8(x), low = x < 8.0 ? x : 1.0, i = 1.0 / at, s = i * i;
+    double odd = s * (1.0 / 1188 - s * (691.0 / 360360 - s / 156));
+    double series =
+        i * (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680 - odd))));
+    double product = (low * (low + 1.0)) * ((low + 2.0) * (low + 3.0));
+    product *= ((low + 4.0) * (low + 5.0)) * ((low + 6.0) * (low + 7.0));
+    double moved = (at - 0.5) * bl_log(at) - 8.0 - bl_log(product) - (x - 0.5) * log_x;
+    return series + (x < 8.0 ? moved : 0.0);
+}
+
+/* psi(x) - log x, and x psi'(x) - 1 */
+static inline double bl_digamma_rest(double x, double *trigamma_rest)
+{
+    double at = bl_beyond_8(x), i = 1.0 / at, s = i * i, sum = 0.0, squares = 0.0;
+    double d = s * (1.0 / 132 - s * (691.0 / 32760 - s * (1.0 / 12 - s * 3617.0 / 8160)));
+    double digamma =
+        -0.5 * i - s * (1.0 / 12 - s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - d))));
+    double t = s * (5.0 / 66 - s * (691.0 / 2730 - s * (7.0 / 6 - s * 3617.0 / 510)));
+    double trigamma = 0.5 * i
+        + s * (1.0 / 6 - s * (1.0 / 30 - s * (1.0 / 42 - s * (1.0 / 30 - t))));
+    for (int k = 0; k < 8; k++) {
+        double inverse = 1.0 / (x + (double)k);
+        sum += inverse;
+        squares += inverse * inverse;
+    }
+    double moved = x * ((1.0 + trigamma) * i + squares) - 1.0;
+    *trigamma_rest = x < 8.0 ? moved : trigamma;
+    return digamma + (x < 8.0 ? bl_log(at / x) - sum : 0.0);
+}
+
+/* e^x - 1 - x */
+static inline double bl_exp_rest(double x)
+{
+    double small = bl_clip(x, -0.05, 0.05), e = bl_exp(x);
+    double series = 1.0 + small / 8.0;
+    series = 1.0 + small / 7.0 * series;
+    series = 1.0 + small / 6.0 * series;
+    series = 1.0 + small / 5.0 * series;
+    series = 1.0 + small / 4.0 * series;
+    series = 1.0 + small / 3.0 * series;
+    return fabs(x) < 0.05 ? 0.5 * small * small * series : (e - 1.0) - x;
+}
+
+static inline double bl_score_gamma_log(double y, double log_a, double log_b)
+{
+    double a = bl_exp_clipped(bl_clip(log_a, -100.0, 100.0)), own = bl_log(a);
+    double log_y = bl_log_target(y), r = (log_y - log_b) - own;
+    double rest = bl_exp_rest(r > 700.0 ? 700.0 : r);
+    double term = BL_HALF_LOG_TAU - 0.5 * own + bl_stirling_rest(a, own) + a * rest;
+    return bl_infinite_unless(y > 0.0, (term > 1e300 ? 1e300 : term) + log_y);
+}
+
+static inline bl_natural bl_natural_gamma_log(double y, double log_a, double log_b)
+{
+    double a = bl_exp_clipped(bl_clip(log_a, -100.0, 100.0)), trigamma;
+    double r = bl_clip((bl_log_target(y) - log_b) - bl_log(a), -700.0, 700.0);
+    double rest = bl_exp_rest(r), by_shape = bl_digamma_rest(a, &trigamma) + rest;
+    by_shape /= trigamma;
+    return (bl_natural){by_shape, -(rest + r) - by_shape};
+}
+
+static inline double bl_score_poisson_log(double y, double log_mu, double none)
+{
+    (void)none;
+    double at = bl_clip(log_mu, -700.0, 700.0), x = y + 1.0, log_x = bl_log(x);
+    double factorial = (x - 0.5) * log_x - x + BL_HALF_LOG_TAU + bl_stirling_rest(x, log_x);
+    int counted = y >= 0.0 && y == floor(y) && y - y == 0.0;
+    return bl_infinite_unless(counted, (bl_exp(at) - y * at) + factorial);
+}
+
+static inline bl_natural bl_natural_poisson_log(double y, double log_mu, double none)
+{
+    (void)none;
+    return (bl_natural){1.0 - y * bl_safe_exp(-log_mu), 0.0};
+}
+
 /* ---- many rows ------------------------------------------------------------------ */
 
 typedef double (*bl_score_row)(double y, double first, double second);
@@ -256,6 +346,8 @@ BL_DEFINE_SCORE(laplace_crps, 2)
 BL_DEFINE_SCORE(exponential_log, 1)
 BL_DEFINE_SCORE(exponential_crps, 1)
 BL_DEFINE_SCORE(weibull_log, 2)
+BL_DEFINE_SCORE(gamma_log, 2)
+BL_DEFINE_SCORE(poisson_log, 1)
 
 static const bl_score_kernels bl_scores_table[BL_N_SCORES] = {
     [BL_NORMAL_LOG] = {bl_scores_normal_log, bl_naturals_normal_log, 2},
@@ -266,6 +358,8 @@ static const bl_score_kernels bl_scores_table[BL_N_SCORES] = {
     [BL_EXPONENTIAL_LOG] = {bl_scores_exponential_log, bl_naturals_exponential_log, 1},
     [BL_EXPONENTIAL_CRPS] = {bl_scores_exponential_crps, bl_naturals_exponential_crps, 1},
     [BL_WEIBULL_LOG] = {bl_scores_weibull_log, bl_naturals_weibull_log, 2},
+    [BL_GAMMA_LOG] = {bl_scores_gamma_log, bl_naturals_gamma_log, 2},
+    [BL_POISSON_LOG] = {bl_scores_poisson_log, bl_naturals_poisson_log, 1},
 };
 
 /* ---- before and after ----------------------------------------------------------- */

@@ -29,6 +29,8 @@ class FusedScore(IntEnum):
     EXPONENTIAL_LOG = 5
     EXPONENTIAL_CRPS = 6
     WEIBULL_LOG = 7
+    GAMMA_LOG = 8
+    POISSON_LOG = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import (
@@ -16,6 +18,7 @@ from scipy.special import (
 from boostlab.distributions.arrays import columns, symmetric
 from boostlab.distributions.base import Distribution
 from boostlab.distributions.censoring import is_censored
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.incomplete import (
     bounded_shape,
     digamma_rest,
@@ -69,6 +72,7 @@ class Gamma(Distribution):
     support = "positive"
     scores = ("log", "crps")
     censors = ("log",)
+    fused: ClassVar = {"log": FusedScore.GAMMA_LOG}
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log p(y)``, shape (n,)."""

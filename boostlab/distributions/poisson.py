@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc, gammaln, i0e, i1e
 
 from boostlab.distributions.censoring import is_censored
 from boostlab.distributions.counts import Counts, counted
+from boostlab.distributions.fused import FusedScore
 from boostlab.distributions.moments import weighted_moments
 from boostlab.distributions.supports import LOG_LIMIT, safe_exp
 from boostlab.registry import register
@@ -43,6 +46,7 @@ class Poisson(Counts):
     links = ("log",)
     scores = ("log", "crps")
     censors = ("log",)
+    fused: ClassVar = {"log": FusedScore.POISSON_LOG}
 
     def log_density(self, y: Array, raw: Array) -> Array:
         """Return ``log P(Y = y)``, shape (n,)."""
