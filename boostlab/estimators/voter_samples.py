@@ -306,7 +306,7 @@ def enough_voters(n_examples: int, delta: float = 0.05) -> int:
     """Return how many bootstraps to draw: the least odd number from ``ln(m / delta)``.
 
     It is kept within 3 .. 29, the range that was tried in practice (Hogsgaard, Larsen,
-    Ritzert, Many faces of optimal weak-to-strong learning, 2024). The theorem has
+    Mathiasen, The many faces of optimal weak-to-strong learning, 2024). The theorem has
     ``O(ln(m / delta))``, with a constant of its own.
     """
     least = math.ceil(math.log(n_examples / delta))

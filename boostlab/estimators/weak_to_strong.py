@@ -72,6 +72,9 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     are no whole numbers make one lighter example each. The result does not depend on
     the order of the rows.
 
+    Models can be pickled, but not saved as model files, which hold no estimators in
+    estimators.
+
     Source: Larsen, Ritzert (2022), Optimal weak to strong learning; Larsen (2023),
     Bagging is an optimal PAC learner; Hogsgaard, Larsen, Ritzert (2023), AdaBoost is
     not an optimal weak to strong learner; Hogsgaard, Larsen, Mathiasen (2024), The

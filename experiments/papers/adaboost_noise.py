@@ -65,6 +65,7 @@ def methods() -> list[str]:
 def model_of(method: str, seed: int):
     """Return the unfitted model of a method."""
     params = {"n_estimators": ROUNDS, "max_depth": DEPTH, "random_state": seed}
+    params["n_jobs"] = 1  # tables are small, and processors are often shared
     if method == BOOSTING:
         return GradientBoostingClassifier(
             early_stopping=False, learning_rate=0.1, growth="depth", **params

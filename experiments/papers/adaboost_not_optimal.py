@@ -162,7 +162,7 @@ def constant_of_runs(method: str, m: int, ratio: float, seed: int) -> float:
     n_points = max(BEYOND + 1, round(m / ratio))
     points = rng.integers(n_points, size=(m, 1))
     scheme, n_voters = SCHEMES[method]
-    booster = AdaBoostClassifier(Adversary(n_points), n_estimators=RUN_ROUNDS)
+    booster = AdaBoostClassifier(Adversary(n_points), n_estimators=RUN_ROUNDS, n_jobs=1)
     model = WeakToStrong(booster, scheme, n_voters, random_state=seed)
     model.fit(points, points[:, 0] % 2)
     if model.training_errors_.any():

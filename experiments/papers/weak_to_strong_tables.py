@@ -65,6 +65,7 @@ def sizes(n_rows: int, most: int | None) -> list[int]:
 def model_of(method: str, depth: int, n_rounds: int, seed: int):
     """Return the unfitted model of a method."""
     params = {"n_estimators": n_rounds, "max_depth": depth, "random_state": seed}
+    params["n_jobs"] = 1
     if method in TOLERANT:
         return AdaBoostClassifier(algorithm=TOLERANT[method], **params)
     scheme, n_voters = VOTERS[method]

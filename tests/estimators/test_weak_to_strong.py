@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from boostlab import GradientBoostingClassifier, WeakToStrong
+from boostlab import GradientBoostingClassifier, WeakToStrong, save
 
 SCHEMES = ["single", "majority", "bagging", "subsample"]
 SMALL = GradientBoostingClassifier(n_estimators=5, max_leaf_nodes=4, random_state=0)
@@ -172,6 +172,13 @@ def test_boosters_without_probabilities():
     assert set(np.round(3 * model.decision_function(X))) <= {-3, -1, 1, 3}
     with pytest.raises(ValueError, match="LinearSVC has no predict_proba"):
         WeakToStrong(LinearSVC(), vote="soft").fit(X, y)
+
+
+def test_model_files_are_refused(tmp_path):
+    X, y = make_classification(60, random_state=0)
+    model = voters("majority").fit(X, y)
+    with pytest.raises(TypeError, match=r"'booster' holds a Grad.*; use pickle"):
+        save(model, tmp_path / "model.boostlab")
 
 
 def test_searches_reach_into_the_booster():
