@@ -49,6 +49,8 @@ RATIOS = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 
 ROWS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 MOST_NESTED = 81
+FEWEST = 10
+"""From how many measured repetitions on a slope is shown."""
 
 Samples = Callable[[np.ndarray, np.random.Generator], list[np.ndarray]]
 
@@ -173,7 +175,7 @@ def constant_of_runs(method: str, m: int, ratio: float, seed: int) -> float:
 
 def slope(
     values: list[np.ndarray], rows: list[int], seed: int = 0
-) -> tuple[float, ...]:
+) -> tuple[float, float, float]:
     """Return the slope against ln m, and its 95 % interval by resampling repetitions.
 
     Parameters
@@ -188,7 +190,8 @@ def slope(
     means = [np.mean(each) for each in values]
     drawn = [each[rng.integers(len(each), size=(2000, len(each)))] for each in values]
     slopes = np.polyfit(logs, np.array([each.mean(axis=1) for each in drawn]), 1)[0]
-    return (np.polyfit(logs, means, 1)[0], *np.quantile(slopes, [0.025, 0.975]))
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    return np.polyfit(logs, means, 1)[0], low, high
 
 
 def at_the_worst(by_ratio: dict[float, list[float]]) -> np.ndarray:
@@ -226,7 +229,7 @@ def report(done: Done, kind: str) -> dict[str, tuple[list[int], list[np.ndarray]
         cells = {m: f"{v.mean():.2f} ± {_error(v):.2f}" for m, v in pairs}
         line = f"{method:16s}" + "".join(f"{cells.get(m, ''):>15s}" for m in rows)
         found[method] = tuple(map(list, zip(*pairs, strict=True)))
-        if len(pairs) > 2:
+        if len(pairs) > 2 and min(len(values) for _, values in pairs) >= FEWEST:
             middle, low, high = slope(found[method][1], found[method][0])
             line += f"   {middle:5.2f}  [{low:5.2f}, {high:5.2f}]"
         print(line)
@@ -296,7 +299,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
     parser.add_argument("--repetitions", type=int, default=80)
     parser.add_argument("--run-rows", nargs="*", type=int, default=RUN_ROWS)
-    parser.add_argument("--run-repetitions", type=int, default=8)
+    parser.add_argument("--run-repetitions", type=int, default=20)
     parser.add_argument("--results", default="results/adaboost_not_optimal.jsonl")
     parser.add_argument("--plot", default="results/adaboost_not_optimal.png")
     options = parser.parse_args()
