@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 SOLVERS = ("gradient", "dense", "diagonal", "scalar")
 
 
-WIDTH_PER_ROOT, WIDTHS = 8.0, (32, 512)
+WIDTH_PER_ROOT, WIDTHS = 4.0, (32, 512)
 """Random features for each root of a row, and their least and greatest number."""
 
 
@@ -69,7 +69,7 @@ class RepresentationFeatures(Piece):
         What is solved for.
     n_features : int or "auto", default="auto"
         Random features of the inputs, and as many of the representation, at least 1;
-        of no account where the two are added. "auto" is eight times the square root of
+        of no account where the two are added. "auto" is four times the square root of
         the number of rows (equal ones are one, and rows of little weight less), but at
         least 32 and at most 512.
     kind : {"swim", "iid", "fourier"}, default="swim"
