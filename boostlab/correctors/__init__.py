@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boostlab.correctors.corrective import TotallyCorrective
 from boostlab.correctors.dropout import RescaleDropped
 from boostlab.correctors.top_model import RefitTop
 from boostlab.pieces import Piece
@@ -9,7 +10,7 @@ from boostlab.protocols import Objective
 from boostlab.registry import register
 from boostlab.state import Ensemble, State
 
-__all__ = ["NoCorrection", "RefitTop", "RescaleDropped"]
+__all__ = ["NoCorrection", "RefitTop", "RescaleDropped", "TotallyCorrective"]
 
 
 @register("no_correction")

@@ -12,6 +12,7 @@ from boostlab.estimators.ngboost_classifier import NGBoostClassifier
 from boostlab.estimators.ranking import GradientBoostingRanker
 from boostlab.estimators.rfrboost import RFRBoostClassifier, RFRBoostRegressor
 from boostlab.estimators.survival import NGBoostSurvival, censored_times
+from boostlab.estimators.thinning import thin
 from boostlab.estimators.uncertainty import Uncertainty
 from boostlab.estimators.weak_to_strong import WeakToStrong
 
@@ -32,4 +33,5 @@ __all__ = [
     "Uncertainty",
     "WeakToStrong",
     "censored_times",
+    "thin",
 ]

@@ -66,12 +66,27 @@ class AdaBoostClassifier(Classification):
         first round.
         "margin": MarginBoost (Mason et al., 2000), any loss of the margin with a line
         search; see `margin_loss`.
+        "adaboost_nu" (Ratsch & Warmuth, 2005): the greatest margin, less `nu`.
+        "smooth": SmoothBoost (Servedio, 2003): equal votes, and no row of great weight.
+        "brown": BrownBoost (Freund, 2001): it gives up on rows far behind.
+        "lp", "erlp": LPBoost (Demiriz et al., 2002) and its entropy regularised form
+        (Warmuth et al., 2008): all votes anew after each round, for the greatest soft
+        margin. These five are for two classes, and have no use for `learning_rate`.
     n_estimators : int, default=50
         Number of rounds, at least 1.
     learning_rate : float, default=1.0
         Factor on each vote, greater than 0.
     margin_loss : {"exponential", "logistic", "sigmoid", "doom2"}, default="logistic"
         The loss that "margin" minimises.
+    nu : float, default=0.05
+        What margins may fall short by in "adaboost_nu", or the share of the weight
+        that may lie below the soft margin in "lp" and "erlp"; between 0 and 1.
+    eta : float, default=20.0
+        How little "erlp" keeps the weights near the sample weights, greater than 0.
+    gamma : float, default=0.1
+        Edge of the learners that "smooth" reckons with, between 0 and 1.
+    target_error : float, default=0.1
+        Share of the rows that "smooth" and "brown" may leave wrong, between 0 and 1.
     max_depth : int or None, default=1
         Most splits between the root and a leaf of the default learner, at least 1.
     min_samples_leaf : float, default=0
@@ -126,7 +141,8 @@ class AdaBoostClassifier(Classification):
         The vote of each round.
     stop_reason_ : str
         Why the fit ended: "n_estimators", "early_stopping", "no_edge",
-        "perfect_learner", "diverged", "one_class", or "callback".
+        "perfect_learner", "diverged" ("real", "samme.r"), "few_hard_rows" ("smooth"),
+        "time_is_up" ("brown"), "optimal" ("lp", "erlp"), "one_class", or "callback".
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     objective_ : Objective
@@ -167,6 +183,10 @@ class AdaBoostClassifier(Classification):
         "algorithm": Choice(tuple(RECIPES)),
         "learning_rate": Number(above=0),
         "margin_loss": Choice(tuple(MARGIN_LOSSES)),
+        "nu": Number(above=0, below=1),
+        "eta": Number(above=0),
+        "gamma": Number(above=0, below=1),
+        "target_error": Number(above=0, below=1),
         "max_depth": Number(at_least=1, integer=True, also=(None,)),
         "min_samples_leaf": Number(at_least=0),
         "max_bins": Number(at_least=2, at_most=255, integer=True),
@@ -181,6 +201,10 @@ class AdaBoostClassifier(Classification):
         n_estimators: int = 50,
         learning_rate: float = 1.0,
         margin_loss: str = "logistic",
+        nu: float = 0.05,
+        eta: float = 20.0,
+        gamma: float = 0.1,
+        target_error: float = 0.1,
         max_depth: int | None = 1,
         min_samples_leaf: float = 0,
         max_bins: int = 255,
@@ -203,6 +227,10 @@ class AdaBoostClassifier(Classification):
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
         self.margin_loss = margin_loss
+        self.nu = nu
+        self.eta = eta
+        self.gamma = gamma
+        self.target_error = target_error
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
         self.max_bins = max_bins

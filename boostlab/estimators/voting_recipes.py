@@ -9,12 +9,13 @@ from typing import Any
 from sklearn.base import is_classifier
 from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
 
-from boostlab.correctors import NoCorrection
+from boostlab.correctors import NoCorrection, TotallyCorrective
 from boostlab.directions import Reweighting, WorkingResponse
 from boostlab.estimators.pieces import LEARNERS, learner_piece
 from boostlab.learners import External, Linear, Mixture, Tree, TreeVotes
 from boostlab.objectives import (
     Binomial,
+    Brown,
     Exponential,
     ExponentialMargin,
     ExponentialPerClass,
@@ -22,9 +23,20 @@ from boostlab.objectives import (
     MadaMargin,
     Multinomial,
     SigmoidMargin,
+    SmoothMeasure,
+    SoftMargin,
 )
 from boostlab.protocols import Corrector, Direction, Objective, Step
-from boostlab.steps import LineSearch, RecordedStep, Shrinkage, Vote, VotingStep
+from boostlab.steps import (
+    BrownStep,
+    EqualVote,
+    LineSearch,
+    NuVote,
+    RecordedStep,
+    Shrinkage,
+    Vote,
+    VotingStep,
+)
 
 MARGIN_LOSSES: dict[str, Callable[[int], Objective]] = {
     "exponential": lambda k: ExponentialMargin(k),
@@ -99,6 +111,10 @@ def _fitted(model: Any) -> Step:
     return RecordedStep(Shrinkage(model.learning_rate))
 
 
+def _unit(model: Any) -> Step:
+    return VotingStep(Shrinkage(1.0))
+
+
 RECIPES: dict[str, Recipe] = {
     "samme": Recipe(_exponential, lambda model: Vote(model.learning_rate)),
     "samme.r": Recipe(_exponential, _confident, predict="log_odds"),
@@ -115,6 +131,31 @@ RECIPES: dict[str, Recipe] = {
     "margin": Recipe(
         lambda model, k: MARGIN_LOSSES[model.margin_loss](k),
         lambda model: VotingStep(LineSearch(model.learning_rate)),
+    ),
+    "adaboost_nu": Recipe(
+        _exponential, lambda model: NuVote(model.nu), multi_class=False
+    ),
+    "smooth": Recipe(
+        lambda model, k: SmoothMeasure(model.gamma, model.target_error),
+        lambda model: EqualVote(),
+        multi_class=False,
+    ),
+    "brown": Recipe(
+        lambda model, k: Brown(model.target_error),
+        lambda model: BrownStep(),
+        multi_class=False,
+    ),
+    "lp": Recipe(
+        lambda model, k: SoftMargin(),
+        _unit,
+        multi_class=False,
+        corrector=lambda model: TotallyCorrective(model.nu),
+    ),
+    "erlp": Recipe(
+        lambda model, k: SoftMargin(),
+        _unit,
+        multi_class=False,
+        corrector=lambda model: TotallyCorrective(model.nu, model.eta, 1e-3),
     ),
 }
 """The algorithms by name."""

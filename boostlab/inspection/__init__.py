@@ -19,6 +19,7 @@ from boostlab.inspection.importance import (
     importances,
 )
 from boostlab.inspection.importance_plot import plot_importances
+from boostlab.inspection.margins import plot_margins
 from boostlab.inspection.model_summary import summary
 from boostlab.inspection.shap_values import explanation
 from boostlab.inspection.svg import tree_svg
@@ -37,6 +38,7 @@ __all__ = [
     "plot_dependence",
     "plot_importances",
     "plot_learning_curve",
+    "plot_margins",
     "plot_pit",
     "plot_tree",
     "summary",

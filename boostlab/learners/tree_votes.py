@@ -83,10 +83,12 @@ class TreeVotes(Piece):
         # As heavy as the rows themselves, so that regularisation means the same.
         total = state.weight.sum() if target.table is state.table else 1.0
         weight = target.weight * (total / target.weight.sum())
-        measured = self.tree.min_samples_leaf != 0 and target.table is state.table
+        sized = self.tree.min_samples_leaf != 0 and target.table is state.table
+        measured = sized or not weight.min() > 0  # weights of 0 are only hessians
+        size = state.weight if target.table is state.table else np.ones(len(weight))
         return Target(
             target.table,
-            state.weight if measured else weight,
+            size if measured else weight,
             gradient=np.asfortranarray(-weight[:, None] * codes),
             hessian=_columns(weight, codes.shape[1]) if measured else None,
             rows=target.rows,

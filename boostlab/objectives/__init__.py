@@ -24,6 +24,7 @@ from boostlab.objectives.margin import (
     MarginObjective,
     SigmoidMargin,
 )
+from boostlab.objectives.measures import Brown, SmoothMeasure, SoftMargin
 from boostlab.objectives.multioutput import MultiOutput, for_targets
 from boostlab.objectives.ranking import (
     CrossEntropyNDCG,
@@ -42,6 +43,7 @@ from boostlab.protocols import Objective
 __all__ = [
     "AbsoluteError",
     "Binomial",
+    "Brown",
     "CrossEntropyNDCG",
     "CustomObjective",
     "DistributionObjective",
@@ -63,6 +65,8 @@ __all__ = [
     "Quantile",
     "RankingObjective",
     "SigmoidMargin",
+    "SmoothMeasure",
+    "SoftMargin",
     "SquaredError",
     "Tweedie",
     "check_objective",

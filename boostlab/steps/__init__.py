@@ -1,5 +1,6 @@
 """How far to go along what the learner found."""
 
+from boostlab.steps.brown import BrownStep
 from boostlab.steps.cells import CellFit
 from boostlab.steps.doubling import DoublingSearch, ReferenceSearch
 from boostlab.steps.dropout import DropoutStep
@@ -8,14 +9,17 @@ from boostlab.steps.newton_scalar import NewtonScalar
 from boostlab.steps.own_units import OwnUnits
 from boostlab.steps.representation import RepresentationStep
 from boostlab.steps.shrinkage import Shrinkage
-from boostlab.steps.vote import RecordedStep, Vote, VotingStep
+from boostlab.steps.vote import EqualVote, NuVote, RecordedStep, Vote, VotingStep
 
 __all__ = [
+    "BrownStep",
     "CellFit",
     "DoublingSearch",
     "DropoutStep",
+    "EqualVote",
     "LineSearch",
     "NewtonScalar",
+    "NuVote",
     "OwnUnits",
     "RecordedStep",
     "ReferenceSearch",

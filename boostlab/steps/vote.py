@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boostlab.checks import check_number
 from boostlab.directions.reweighting import DISTRIBUTION
+from boostlab.objectives.base import check_between
 from boostlab.objectives.margin import voted_class
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution, Objective, Step
@@ -142,6 +143,65 @@ def half_log_odds(shown: Showing) -> float:
     others = shown.n_classes - 1.0
     odds = np.log1p(-shown.error) - np.log(shown.error) + np.log(others)
     return float(others**2 / shown.n_classes * odds)
+
+
+@register("nu_vote")
+class NuVote(VotingPiece):
+    """The vote of AdaBoost*_nu, which leads to the greatest margin, less nu.
+
+    With the least edge so far, this one included, as ``e_min``, the vote is
+    ``log((1 + e) / (1 - e)) / 2`` less the same of ``e_min - nu``. After
+    ``2 log(n) / nu^2`` rounds all normalised margins are at least the greatest possible
+    one less `nu`. (Software calls it AdaBoostV.) For two classes.
+
+    Source: Ratsch, Warmuth (2005), Efficient margin maximizing with boosting, figure 2.
+
+    Parameters
+    ----------
+    nu : float, default=0.05
+        What the margins may fall short by, between 0 and 1.
+    """
+
+    def __init__(self, nu: float = 0.05):
+        self.nu = nu
+
+    def validate(self) -> None:
+        """Raise TypeError or ValueError unless `nu` is between 0 and 1."""
+        check_between("nu", self.nu, 0.0, 1.0)
+
+    def size(
+        self,
+        objective: Objective,
+        state: State,
+        contribution: Contribution,
+        shown: Showing,
+    ) -> float:
+        """Return the vote; the edges so far are in ``state.carried``."""
+        goal = float(state.carried[EDGES].min()) - self.nu
+        return half_log_odds(shown) - float(np.arctanh(goal))
+
+
+@register("equal_vote")
+class EqualVote(VotingPiece):
+    """One vote for each round, until the objective says that it is done.
+
+    The objective has ``reason_to_stop(state)``, which is asked of the state after the
+    vote.
+    """
+
+    def size(
+        self,
+        objective: Objective,
+        state: State,
+        contribution: Contribution,
+        shown: Showing,
+    ) -> float:
+        """Return 1."""
+        after = replace(state.at_trial(contribution, 1.0), round=state.round + 1)
+        reason = objective.reason_to_stop(after)
+        if reason is not None:
+            state.carried[STOP] = reason
+        return 1.0
 
 
 @register("voting_step")
