@@ -80,7 +80,9 @@ class AdaBoostClassifier(Classification):
         The loss that "margin" minimises.
     nu : float, default=0.05
         What margins may fall short by in "adaboost_nu", or the share of the weight
-        that may lie below the soft margin in "lp" and "erlp"; between 0 and 1.
+        that may lie below the soft margin in "lp" and "erlp"; between 0 and 1. Where
+        that is not well above twice the share of errors that any votes make, all soft
+        margins are 0, and these two learn nothing.
     eta : float, default=20.0
         How little "erlp" keeps the weights near the sample weights, greater than 0.
     gamma : float, default=0.1
