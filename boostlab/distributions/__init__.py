@@ -13,6 +13,7 @@ from boostlab.distributions.bernoulli import Bernoulli
 from boostlab.distributions.beta import Beta
 from boostlab.distributions.categorical import Categorical
 from boostlab.distributions.cauchy import Cauchy
+from boostlab.distributions.class_predictive import ClassPredictive
 from boostlab.distributions.dirichlet import Dirichlet
 from boostlab.distributions.exponential import Exponential
 from boostlab.distributions.gamma import Gamma
@@ -40,6 +41,7 @@ __all__ = [
     "Brier",
     "Categorical",
     "Cauchy",
+    "ClassPredictive",
     "Dirichlet",
     "Distribution",
     "Exponential",

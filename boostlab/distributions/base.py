@@ -120,6 +120,14 @@ class Distribution(Piece):
         """Return the probability of more than `y`, shape (n,)."""
         return 1.0 - self.cdf(y, raw)
 
+    def cdf_before(self, y: Array, raw: Array) -> Array:
+        """Return the probability of less than `y`, shape (n,).
+
+        Where a single value has a probability of its own, it is less than the cdf: in
+        all discrete families, and in others that say so themselves.
+        """
+        return self.cdf(np.ceil(y) - 1.0 if self.discrete else y, raw)
+
     def quantile(self, p: Array, raw: Array) -> Array:
         """Return the least value that is not exceeded with probability `p`, (n,)."""
         raise NotImplementedError

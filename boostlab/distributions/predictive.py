@@ -168,6 +168,10 @@ class Predictive:
         """
         return self._of_targets(self._distribution.cdf, y)
 
+    def cdf_before(self, y: ArrayLike) -> Array:
+        """Return the probability of less than `y`; shapes as in :meth:`cdf`."""
+        return self._of_targets(self._distribution.cdf_before, y)
+
     def sf(self, y: ArrayLike) -> Array:
         """Return the probability of more than `y`; shapes as in :meth:`cdf`."""
         return self._of_targets(self._distribution.sf, y)
@@ -237,7 +241,8 @@ def conformity(
 ) -> tuple[float, ...]:
     """Return the level of the least central interval that holds each target, sorted.
 
-    For continuous families this is ``|2 F(y) - 1|``. Source: Chernozhukov, Wuethrich,
+    For continuous families this is ``|2 F(y) - 1|``. A target that has a probability of
+    its own is held as soon as the interval touches it. Source: Chernozhukov, Wuethrich,
     Zhu (2021), Distributional conformal prediction, section 3.
 
     Parameters
@@ -252,7 +257,7 @@ def conformity(
     """
     y = np.asarray(y, dtype=np.float64)
     at = predicted.cdf(y)
-    before = predicted.cdf(y - 1.0) if predicted.distribution.discrete else at
+    before = predicted.cdf_before(y)
     level = np.maximum(np.maximum(1.0 - 2.0 * at, 2.0 * before - 1.0), 0.0)
     order = np.argsort(level, kind="stable")
     level = level[order]

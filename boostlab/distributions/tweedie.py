@@ -96,6 +96,10 @@ class Tweedie(Distribution):
         """Return ``P(Y <= y)``, shape (n,)."""
         return np.where(y < 0, 0.0, _tail(y, self._compound(raw), gammainc, True))
 
+    def cdf_before(self, y: Array, raw: Array) -> Array:
+        """Return ``P(Y < y)``, which is 0 at 0, shape (n,)."""
+        return np.where(y > 0, self.cdf(y, raw), 0.0)
+
     def sf(self, y: Array, raw: Array) -> Array:
         """Return ``P(Y > y)``, shape (n,)."""
         return np.where(y < 0, 1.0, _tail(y, self._compound(raw), gammaincc, False))

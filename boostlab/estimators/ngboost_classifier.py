@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
-from boostlab.distributions import Distribution, Predictive, Score
+from boostlab.distributions import ClassPredictive, Distribution, Score
 from boostlab.estimators.classification import Classification
 from boostlab.estimators.natural_boosting import (
     NATURAL_DOMAINS,
@@ -279,18 +279,38 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         tiny = np.finfo(np.float64).tiny
         return np.log(np.maximum(self._probabilities(raw), tiny))
 
-    def _objective(self) -> DistributionObjective:
-        if not self._is_constant():
-            return super()._objective()
-        # Nothing was boosted: one class, and another that does not happen.
-        return self._make_objective()
+    def _store(self, *fitted: Any) -> None:
+        super()._store(*fitted)
+        if self._is_constant():
+            # Nothing was boosted: one class, and another that does not happen.
+            self.objective_ = self._make_objective()
 
     def _make_objective(self) -> DistributionObjective:
         return super()._make_objective().with_classes(max(2, len(self.classes_)))
 
-    def _predictive(self, raw: Array) -> Predictive:
-        if not self._is_constant():
-            return super()._predictive(raw)
-        n_outputs = self._objective().n_outputs(np.empty(0))
-        certain = np.full((len(raw), n_outputs), CERTAIN)
-        return self._objective().predictive(certain, certain[0])
+    def predict_dist(self, X: Any) -> ClassPredictive:
+        """Predict a distribution over the classes for each row.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ClassPredictive
+            In terms of the labels ``classes``, ``probabilities()``, ``mode()``,
+            ``probability_of(labels)`` and ``sample_labels()``. What all predicted
+            distributions have, such as ``mean`` and ``quantile``, is in terms of the
+            positions 0, 1, ... of the classes, which are sorted.
+        """
+        return super().predict_dist(X)
+
+    def _predictive(self, raw: Array) -> ClassPredictive:
+        if self._is_constant():
+            n_outputs = self.objective_.n_outputs(np.empty(0))
+            raw = np.full((len(raw), n_outputs), CERTAIN)
+            predicted = self.objective_.predictive(raw, raw[0])
+        else:
+            predicted = super()._predictive(raw)
+        return ClassPredictive.of(predicted, self.classes_)

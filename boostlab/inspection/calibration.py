@@ -28,8 +28,9 @@ def pit(
 ) -> Array:
     """Return the probability integral transform of targets.
 
-    It is ``F(y)``, uniform on [0, 1] if the predicted distributions are right. For
-    discrete families it is drawn between ``F(y - 1)`` and ``F(y)``, which then is
+    It is ``F(y)``, uniform on [0, 1] if the predicted distributions are right. Where a
+    target has a probability of its own, as counts and the zeros of a Tweedie
+    distribution have, it is drawn between ``P(Y < y)`` and ``F(y)``, which then is
     uniform too.
 
     Source: Czado, Gneiting, Held (2009), Predictive model assessment for count data.
@@ -41,7 +42,7 @@ def pit(
     y : array-like of shape (n,)
         Their targets.
     random_state : int, Generator or None, default=0
-        Source of randomness, for discrete families.
+        Source of randomness, for targets with a probability of their own.
 
     Returns
     -------
@@ -49,9 +50,9 @@ def pit(
     """
     y = _targets(predicted, y)
     at = predicted.cdf(y)
-    if not predicted.distribution.discrete:
+    below = predicted.cdf_before(y)
+    if (below == at).all():
         return at
-    below = predicted.cdf(y - 1.0)
     return below + np.random.default_rng(random_state).random(len(y)) * (at - below)
 
 

@@ -219,15 +219,17 @@ def _check_fitted(model: Any) -> None:
         if ensemble is not None:
             check_ensemble(ensemble, n_features)
     objective = getattr(model, "objective_", None)
-    if (objective is None) != (n_classes == 1):
-        raise ValueError("there must be an objective, unless there is a single class")
     if objective is None:
+        if n_classes != 1:
+            raise ValueError(
+                "there must be an objective, unless there is a single class"
+            )
         return
     wanted = getattr(objective, "task", model._task)
     if wanted != model._task:
         raise ValueError(f"the objective is for {wanted}, the model for {model._task}")
     prediction = np.asarray(objective.link.inverse(model.ensemble_.baseline[None]))
-    if n_classes is not None and prediction.shape != (1, n_classes):
+    if n_classes not in (None, 1) and prediction.shape != (1, n_classes):
         raise ValueError(
             f"the objective gives predictions of shape {prediction.shape} for one row, "
             f"but the model has {n_classes} classes"

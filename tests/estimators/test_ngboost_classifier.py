@@ -111,3 +111,27 @@ def test_decision_function_has_the_order_of_the_classes():
     np.testing.assert_allclose(list(model.staged_decision_function(X))[-1], scores)
     two = fitted(y=Y == "a")
     assert ((two.decision_function(X) > 0) == two.predict(X)).all()
+
+
+def test_predicted_distributions_know_the_classes():
+    model = fitted()
+    predicted = model.predict_dist(X)
+    assert predicted.classes.tolist() == LABELS.tolist()
+    np.testing.assert_array_equal(predicted.mode(), model.predict(X))
+    np.testing.assert_array_equal(predicted.probabilities(), model.predict_proba(X))
+    np.testing.assert_allclose(
+        -np.mean(np.log(predicted.probability_of(Y))), -model.score(X, Y)
+    )
+
+
+def test_a_single_class_is_a_whole_model(tmp_path):
+    model = fitted(y=np.full(N, "a"))
+    assert model.objective_.family.n_parameters == 1
+    model.calibrate(X, np.full(N, "a"))
+    predicted = model.predict_dist(X[:2])
+    assert predicted.mode().tolist() == ["a", "a"]
+    assert predicted.probabilities().tolist() == [[1.0], [1.0]]
+    assert (predicted.sample_labels(3, random_state=0) == "a").all()
+    model.save(tmp_path / "model.boostlab")
+    again = boostlab.load(tmp_path / "model.boostlab")
+    np.testing.assert_array_equal(again.predict_dist(X[:2]).raw, predicted.raw)
