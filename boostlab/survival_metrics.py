@@ -7,6 +7,8 @@ That is right where censoring is independent of the event.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -197,6 +199,79 @@ def dynamic_auc(
             share = (below + up_to) / (2 * len(others))
             out[q] = np.average(share, weights=weight[cases])
     return out
+
+
+def event_times(y: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
+    """Return whether events were observed, and the times, of targets of any form.
+
+    Parameters
+    ----------
+    y : array-like
+        A structured array of two fields, the event and the time, as in
+        scikit-survival; the ends of intervals, shape (n, 2), equal where the event was
+        observed and ``(t, inf)`` where it was not; or times, shape (n,), all observed.
+
+    Returns
+    -------
+    event : ndarray of bool, shape (n,)
+    time : ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If an event is known only to lie in an interval or before a time, for which
+        the measures of this module have no formula.
+    """
+    values = np.asarray(y)
+    if values.dtype.names is not None and len(values.dtype.names) == 2:
+        return check_event_times(*(values[name] for name in values.dtype.names))
+    values = values.astype(np.float64)
+    if values.ndim == 1:
+        return check_event_times(np.ones(len(values), bool), values)
+    if values.ndim != 2 or values.shape[1] != 2:
+        raise ValueError(
+            f"y has shape {values.shape}; give a structured array of event and time, "
+            "the ends of intervals, shape (n, 2), or times."
+        )
+    low, high = values.T
+    observed = low == high
+    if not (observed | np.isposinf(high)).all():
+        row = int(np.argmin(observed | np.isposinf(high)))
+        raise ValueError(
+            f"Row {row} of y is the interval {values[row]!s:.60}, but this measure "
+            "takes observed and right-censored times only; leave such rows out."
+        )
+    return check_event_times(observed, low)
+
+
+def concordance_scorer(
+    estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the concordance of predicted medians, as a scorer of scikit-learn.
+
+    Give it as ``scoring=concordance_scorer`` to ``cross_val_score``, ``GridSearchCV``,
+    or an estimator that stops early.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``predict_dist``, or else ``predict``, whose values are then the times.
+    X : array-like
+        Rows.
+    y : array-like
+        Times, perhaps right-censored, in any form of :func:`event_times`.
+    sample_weight : array-like, optional
+        Must be None or all equal, as pairs have no weights.
+    """
+    if sample_weight is not None and np.ptp(np.asarray(sample_weight)) > 0:
+        raise ValueError(
+            "concordance_scorer counts pairs and takes no weights; give equal ones, or "
+            "score by the loss."
+        )
+    event, time = event_times(y)
+    if hasattr(estimator, "predict_dist"):
+        return concordance_index(event, time, estimator.predict_dist(X).median())
+    return concordance_index(event, time, estimator.predict(X))
 
 
 class _Stays:

@@ -7,7 +7,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from boostlab.survival_metrics import (
     brier_score,
     concordance_index,
+    concordance_scorer,
     dynamic_auc,
+    event_times,
     integrated_brier_score,
     kaplan_meier,
 )
@@ -132,3 +134,94 @@ def test_what_is_no_number_is_refused(time, predicted, message):
         concordance_index(event, time, predicted)
     with pytest.raises(ValueError, match=message):
         dynamic_auc(event, time, predicted, [1.5])
+
+
+def test_times_of_any_form():
+    y = np.empty(N, dtype=[("died", bool), ("days", float)])
+    y["died"], y["days"] = EVENT, TIME
+    ends = np.column_stack([TIME, np.where(EVENT, TIME, np.inf)])
+    for form in (y, ends):
+        event, time = event_times(form)
+        np.testing.assert_array_equal(event, EVENT)
+        np.testing.assert_array_equal(time, TIME)
+    assert event_times(TIME)[0].all()
+    ends[4] = 1.0, 2.0
+    with pytest.raises(ValueError, match="Row 4 of y"):
+        event_times(ends)
+    with pytest.raises(ValueError, match="shape"):
+        event_times(np.ones((3, 3)))
+
+
+class Oracle:
+    def predict(self, X):
+        return X
+
+
+def test_concordance_scorer():
+    ends = np.column_stack([TIME, np.where(EVENT, TIME, np.inf)])
+    expected = concordance_index(EVENT, TIME, -RISK)
+    assert concordance_scorer(Oracle(), -RISK, ends, np.full(N, 2.0)) == expected
+    with pytest.raises(ValueError, match="no weights"):
+        concordance_scorer(Oracle(), -RISK, ends, np.arange(N))
+
+
+def sksurv():
+    return pytest.importorskip("sksurv.metrics", reason="scikit-survival is not there")
+
+
+def surv(event, time):
+    y = np.empty(len(time), dtype=[("event", bool), ("time", float)])
+    y["event"], y["time"] = event, time
+    return y
+
+
+@pytest.fixture(params=["ties", "distinct"])
+def observed(request):
+    """Events, times, risks and predicted survival of 300 rows."""
+    rng = np.random.default_rng(3)
+    event_time, end = rng.exponential(size=300), rng.exponential(2.0, size=300)
+    if request.param == "ties":
+        event_time, end = np.ceil(event_time * 10) / 10, np.ceil(end * 10) / 10
+    event, time = event_time <= end, np.minimum(event_time, end)
+    risk = -np.log(event_time) + rng.normal(size=300)
+    at = np.array([0.25, 0.55, 0.95, 1.35])
+    survival = np.exp(-at * np.exp(0.5 * risk[:, None]))
+    return event, time, risk, at, survival
+
+
+def test_concordance_of_scikit_survival(observed):
+    event, time, risk, _, _ = observed
+    expected = sksurv().concordance_index_censored(event, time, risk)[0]
+    assert concordance_index(event, time, -risk) == pytest.approx(expected, rel=1e-12)
+
+
+def test_brier_scores_of_scikit_survival(observed):
+    event, time, _, at, survival = observed
+    y = surv(event, time)
+    _, expected = sksurv().brier_score(y, y, survival, at)
+    ties = len(np.unique(time)) < 300
+    # Theirs weighs an event by P(C > t), ours by P(C >= t): they differ in ties alone.
+    close = {"rtol": 0.05} if ties else {"rtol": 1e-10}
+    given = brier_score(event, time, survival, at)
+    np.testing.assert_allclose(given, expected, **close)
+    expected = sksurv().integrated_brier_score(y, y, survival, at)
+    given = integrated_brier_score(event, time, survival, at)
+    np.testing.assert_allclose(given, expected, **close)
+
+
+def test_dynamic_auc_of_scikit_survival(observed):
+    event, time, risk, at, _ = observed
+    y = surv(event, time)
+    expected, _ = sksurv().cumulative_dynamic_auc(y, y, risk, at)
+    ties = len(np.unique(time)) < 300
+    close = {"rtol": 0.05} if ties else {"rtol": 1e-10}
+    np.testing.assert_allclose(dynamic_auc(event, time, risk, at), expected, **close)
+
+
+def test_kaplan_meier_of_scikit_survival(observed):
+    event, time, *_ = observed
+    nonparametric = pytest.importorskip("sksurv.nonparametric")
+    times, survival = nonparametric.kaplan_meier_estimator(event, time)
+    given = kaplan_meier(event, time)
+    np.testing.assert_array_equal(given[0], times)
+    np.testing.assert_allclose(given[1], survival, rtol=1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import ArrayLike, NDArray
 
-from boostlab.distributions import Distribution, Score
+from boostlab.distributions import Distribution, Score, get_distribution
 from boostlab.estimators.ngboost import NGBoostRegressor
 from boostlab.protocols import Monitor
 from boostlab.survival_metrics import check_event_times
@@ -28,7 +28,10 @@ class NGBoostSurvival(NGBoostRegressor):
     the time of the event or of the end of observation, in this order and of any names,
     as in scikit-survival; or the ends of intervals, shape (n_samples, 2), with
     ``(t, inf)`` for an event after t, ``(0, t)`` for one before t, and equal ends for
-    one at t; or plain times, all observed. See :func:`censored_times`.
+    one at t; or plain times, all observed. See :func:`censored_times`. All of them go
+    through the tools of scikit-learn, such as ``cross_val_score`` and
+    ``GridSearchCV``, which score by :meth:`score`, the mean log likelihood, or with
+    ``scoring=boostlab.survival_metrics.concordance_scorer`` by the concordance.
 
     Parameters
     ----------
@@ -242,6 +245,12 @@ class NGBoostSurvival(NGBoostRegressor):
 
     def _check_targets(self, y: Any, name: str) -> Array:
         """Return times (n,), or the ends of intervals (n, 2)."""
+        family = get_distribution(self.distribution)
+        if family.multivariate:
+            raise ValueError(
+                f"The distribution {family.name!r} is for vectors, and a survival time "
+                "is one number; choose a family such as 'log_normal' or 'weibull'."
+            )
         values = np.asarray(y)
         if values.dtype.names is not None:
             if len(values.dtype.names) != 2 or values.ndim != 1:

@@ -5,11 +5,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 
 import boostlab
 from boostlab import NGBoostRegressor, NGBoostSurvival
 from boostlab.estimators import censored_times
-from boostlab.survival_metrics import concordance_index
+from boostlab.survival_metrics import concordance_index, concordance_scorer
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -111,3 +112,37 @@ def test_events_and_times_in_two_columns_are_no_intervals():
     np.testing.assert_array_equal(model.fit(X, frame).predict(X), expected)
     with pytest.raises(ValueError, match="censored_times"):
         model.fit(X, np.column_stack([event, time]))
+
+
+@pytest.mark.parametrize("form", ["structured", "intervals"])
+def test_the_tools_of_scikit_learn(form):
+    y = structured(EVENT, SEEN)
+    if form == "intervals":
+        y = censored_times(EVENT, SEEN)
+    model = NGBoostSurvival(**FAST)
+    scores = cross_val_score(model, X, y, cv=3)
+    assert scores.shape == (3,)
+    assert np.isfinite(scores).all()
+    chance = cross_val_score(model, X[::-1], y, cv=3)
+    assert scores.mean() > chance.mean()
+    found = cross_validate(model, X, y, cv=3, scoring=concordance_scorer)
+    assert found["test_score"].min() > 0.75
+    grid = GridSearchCV(model, {"max_depth": [1, 2]}, scoring=concordance_scorer, cv=2)
+    assert grid.fit(X, y).best_score_ > 0.75
+    stopped = fitted(y, early_stopping=True, scoring=concordance_scorer)
+    assert stopped.validation_score_.max() > 0.7
+
+
+def test_what_is_no_survival_time_is_refused():
+    vectors = np.column_stack([SEEN, SEEN + 1])
+    with pytest.raises(ValueError, match="is for vectors"):
+        fitted(vectors, distribution="multivariate_normal")
+    y = censored_times(EVENT, SEEN)
+    row = int(np.flatnonzero(~EVENT)[3])
+    y[row, 0] = -3.0
+    for name in ("log_normal", "weibull", "exponential", "gamma"):
+        with pytest.raises(ValueError, match=f"row {row} of y"):
+            fitted(y, distribution=name)
+    fitted(y, distribution="normal", n_estimators=2)
+    y[row] = -np.inf, 2.0
+    fitted(y, n_estimators=2)
