@@ -190,7 +190,7 @@ static inline bl_natural bl_natural_exponential_crps(double y, double log_b, dou
 static inline double bl_weibull_power(double y, double log_k, double log_lam, double *k)
 {
     *k = bl_exp_clipped(bl_clip(log_k, -100.0, 100.0));
-    return bl_clip(*k * (bl_log_target(y) - log_lam), -690.0, 690.0);
+    return bl_clip(*k * (bl_log_target(y) - log_lam), -690.0, 300.0);
 }
 
 static inline double bl_score_weibull_log(double y, double log_k, double log_lam)

@@ -10,6 +10,7 @@ from boostlab.distributions.base import Distribution
 from boostlab.distributions.dirichlet import (
     LEAST,
     MOST,
+    SHARPEST,
     alphas,
     gradient_by_logs,
     information_by_logs,
@@ -94,6 +95,14 @@ class Beta(Distribution):
         total = max(mean * (1.0 - mean) / max(deviation**2, 1e-8) - 1.0, LEAST)
         ends = np.array([mean * total, (1.0 - mean) * total])
         return np.log(np.clip(ends, LEAST, MOST))
+
+    def limits(self, start: Array) -> tuple[Array, Array]:
+        """Return the least and greatest raw parameters, each of shape (K,).
+
+        As for all families, but no parameter grows beyond 1e11.
+        """
+        low, high = super().limits(start)
+        return low, np.minimum(high, np.maximum(SHARPEST, start))
 
 
 def _logs(y: Array) -> Array:

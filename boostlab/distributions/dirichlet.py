@@ -20,6 +20,9 @@ HALF_LIMIT = 300.0
 LEAST, MOST = 1e-3, 1e8
 """Range of the parameters at the start."""
 
+SHARPEST = np.log(1e11)
+"""Greatest log parameter: beyond it densities have no digits, nor have quantiles."""
+
 
 @register("distribution:dirichlet")
 class Dirichlet(Distribution):
@@ -120,6 +123,14 @@ class Dirichlet(Distribution):
         variance = share @ (y - mean) ** 2 / np.sum(share)
         total = np.sum(mean * (1.0 - mean)) / max(np.sum(variance), 1e-8) - 1.0
         return np.log(np.clip(mean * max(total, LEAST), LEAST, MOST))
+
+    def limits(self, start: Array) -> tuple[Array, Array]:
+        """Return the least and greatest raw parameters, each of shape (K,).
+
+        As for all families, but no parameter grows beyond 1e11.
+        """
+        low, high = super().limits(start)
+        return low, np.minimum(high, np.maximum(SHARPEST, start))
 
     def for_targets(self, y: Array) -> Distribution:
         """Return the family for as many shares as `y` has columns."""

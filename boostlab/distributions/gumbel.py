@@ -40,19 +40,19 @@ class Gumbel(LocationScale):
 
     def standard_log_density(self, z: Array, shape: Any) -> Array:
         """Return ``-z - t``."""
-        return -z - safe_exp(-z)
+        return -z - _t(z)
 
     def standard_slope(self, z: Array, shape: Any) -> Array:
         """Return ``1 - t``."""
-        return 1.0 - safe_exp(-z)
+        return 1.0 - _t(z)
 
     def standard_cdf(self, z: Array, shape: Any) -> Array:
         """Return ``e^-t``."""
-        return np.exp(-safe_exp(-z))
+        return np.exp(-_t(z))
 
     def standard_sf(self, z: Array, shape: Any) -> Array:
         """Return ``1 - e^-t``."""
-        return -np.expm1(-safe_exp(-z))
+        return -np.expm1(-_t(z))
 
     def standard_quantile(self, p: Array, shape: Any) -> Array:
         """Return ``-log(-log p)``."""
@@ -73,38 +73,38 @@ class Gumbel(LocationScale):
 
     def standard_log_cdf(self, z: Array, shape: Any) -> Array:
         """Return ``-t``."""
-        return -safe_exp(-z)
+        return -_t(z)
 
     def standard_log_sf(self, z: Array, shape: Any) -> Array:
         """Return ``log(1 - e^-t)``, which is -z far to the right."""
-        near = np.log(-np.expm1(-safe_exp(-np.minimum(z, 50.0))))
+        near = np.log(-np.expm1(-_t(np.minimum(z, 50.0))))
         return np.where(z < 50.0, near, -z)
 
     def standard_hazard(self, z: Array, shape: Any) -> Array:
         """Return ``t / (e^t - 1)``."""
-        t = safe_exp(-z)
+        t = _t(z)
         return t * np.exp(-t) / -np.expm1(-t)
 
     def standard_reversed_hazard(self, z: Array, shape: Any) -> Array:
         """Return t."""
-        return safe_exp(-z)
+        return _t(z)
 
     def standard_below(self, z: Array, shape: Any) -> Array:
         """Return ``E1(2t)``."""
         # Of t it wants log t in the end, so that the clipped t must not stand alone.
-        t = safe_exp(-z)
+        t = _t(z)
         far = z - _GAMMA - _LOG_2
         return np.where(z > 50.0, far, exp1(2.0 * t))
 
     def standard_above(self, z: Array, shape: Any) -> Array:
         """Return the integral of ``(1 - e^-u)^2 / u`` over u up to t."""
-        t = safe_exp(-z)
+        t = _t(z)
         direct = 2.0 * exp1(t) - exp1(2.0 * t) - z + _GAMMA - _LOG_2
         return np.where(t < _SMALL, _series(np.minimum(t, _SMALL)), direct)
 
     def standard_crps(self, z: Array, shape: Any) -> Array:
         """Return ``2 E1(t) - z + g - log 2``."""
-        near = 2.0 * exp1(safe_exp(-z)) - z + _GAMMA - _LOG_2
+        near = 2.0 * exp1(_t(z)) - z + _GAMMA - _LOG_2
         return np.where(z > 50.0, z - _GAMMA - _LOG_2, near)
 
     def crps_information(self, shape: Any) -> tuple[float, float, float]:
@@ -112,6 +112,11 @@ class Gumbel(LocationScale):
         rest = 1.0 - _GAMMA
         second = rest**2 + np.pi**2 / 6.0 - 1.0 - 2.0 * _LOG_2 * rest + _LOG_2**2
         return 0.25, 0.25 * (_LOG_2 - rest), 0.25 * second
+
+
+def _t(z: Array) -> Array:
+    """Return ``e^-z``, at most e^300, so that shares of it are finite."""
+    return safe_exp(-np.maximum(z, -300.0))
 
 
 def _series(t: Array) -> Array:

@@ -193,8 +193,11 @@ class MultivariateNormal(Distribution):
 
     def longest_step(self, start: Array) -> Array:
         """Return the greatest natural gradient of one row that is believed, (K,)."""
+        p = with_outputs(self)
         step = np.full(len(start), STEP_LIMIT)
-        step[: with_outputs(self)] *= np.sqrt(self.variance(start[None])[0])
+        step[:p] *= np.sqrt(self.variance(start[None])[0])
+        # Nearly collinear outputs have a huge u, which must keep up with the rest.
+        step[2 * p :] *= np.maximum(np.abs(start[2 * p :]), 1.0)
         return step
 
     def for_targets(self, y: Array) -> Distribution:

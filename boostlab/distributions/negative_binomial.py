@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincc, betaln, digamma
+from scipy.special import betainc, betaincc, betaln, digamma, gammaln
 
 from boostlab.distributions.counts import Counts, counted
 from boostlab.distributions.moments import weighted_moments
@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 
 STEP = 1e-4
 """Step in log n of the differences that stand for derivatives of the cdf."""
+
+HUGE = 1e4
+"""Size from which log gamma functions are not subtracted from one another."""
 
 LARGE = 20.0
 """Value of n from which the derivative of its gamma functions is a series."""
@@ -210,8 +213,21 @@ def _mean_of_least(y: Array, mu: Array, n: Array) -> Array:
 
 def _log_probability(count: Array, mu: Array, n: Array) -> Array:
     """Return ``log p(count)``."""
-    log = -count * np.log1p(n / mu) - n * np.log1p(mu / n)
-    return log - betaln(n, count + 1.0) - np.log(n + count)
+    large = n > HUGE
+    small = np.where(large, 1.0, n)
+    direct = -count * np.log1p(small / mu) - small * np.log1p(mu / small)
+    direct -= betaln(small, count + 1.0) + np.log(small + count)
+    if not large.any():
+        return direct
+    # Stirling's series for n, without which nearly equal numbers are subtracted; what
+    # is left is the Poisson distribution and a correction.
+    gap = (count - mu) / (n + mu)
+    inner = np.where(np.abs(gap) < 0.1, gap, 0.0)
+    rest = np.where(np.abs(gap) < 0.1, log1p_minus(inner), np.log1p(gap) - gap)
+    poisson = count * np.log(mu) - mu - gammaln(count + 1.0)
+    series = poisson + (count - mu) * gap + (n + count) * rest
+    series += -0.5 * np.log1p(count / n) - count / n / (n + count) / 12.0
+    return np.where(large, series, direct)
 
 
 def _size_slope(y: Array, mu: Array, n: Array) -> Array:

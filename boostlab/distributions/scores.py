@@ -69,6 +69,10 @@ class Score(Piece):
     def check(self, distribution: Distribution) -> None:
         """Raise ValueError if the distribution does not have this score."""
 
+    def takes_intervals(self, distribution: Distribution) -> bool:
+        """Return whether `y` may be intervals, shape (n, 2); by default it may not."""
+        return False
+
 
 class _OfFamily(Score):
     """A score whose formulas the family itself has."""
@@ -80,6 +84,10 @@ class _OfFamily(Score):
                 f"The distribution {distribution.name!r} has no formulas for the score "
                 f"{self.name!r}; choose one of {list(distribution.scores)}."
             )
+
+    def takes_intervals(self, distribution: Distribution) -> bool:
+        """Return whether the family has the formulas for intervals."""
+        return self.name in distribution.censors
 
 
 @register("score:log")

@@ -85,6 +85,9 @@ _SUPPORTS: dict[str, tuple[Callable[[Array], NDArray[np.bool_]], str]] = {
 }
 
 
+_FROM_ZERO = ("positive", "nonnegative", "counts")
+
+
 def check_support(distribution: Distribution, y: Array) -> None:
     """Raise ValueError, naming the first row, if a target is outside the support.
 
@@ -99,6 +102,10 @@ def check_support(distribution: Distribution, y: Array) -> None:
         good = np.where(point, inside(high), low < high)
         good &= ~(np.isneginf(low) & np.isposinf(high))
         words += ", or intervals with lower end < upper end, one of them finite"
+        if distribution.support in _FROM_ZERO:
+            # Nobody has waited for a negative time: (-3, inf) is a slip.
+            good &= ~((low < 0) & np.isposinf(high)) & ~(high < 0)
+            words += ", and none below 0"
     if not good.all():
         row = int(np.argmin(good if good.ndim == 1 else good.all(axis=1)))
         raise ValueError(

@@ -35,6 +35,9 @@ _LOG_2 = np.log(2.0)
 _FARTHEST = 690.0
 """Magnitude to which the log of t is clipped, so that ``t log t`` is finite."""
 
+_STEEPEST = 300.0
+"""Most that ``k log(y/lam)`` may be, so that ``k w e^w`` is finite."""
+
 _CEILING = 500.0
 """Greatest logarithm of a moment, so that products with it are finite."""
 
@@ -238,7 +241,7 @@ class Weibull(Distribution):
 def _powers(y: Array, raw: Array) -> tuple[Array, Array, Array]:
     """Return ``w = k log(y/lam)``, ``t = e^w`` and k, all finite."""
     k = bounded_shape(raw[:, 0])
-    w = np.clip(k * (log_targets(y) - raw[:, 1]), -_FARTHEST, _FARTHEST)
+    w = np.clip(k * (log_targets(y) - raw[:, 1]), -_FARTHEST, _STEEPEST)
     return w, np.exp(w), k
 
 

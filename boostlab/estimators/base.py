@@ -329,7 +329,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             held_out = self._rows(val, "_val", encoder, False)
             if factors is not None:
                 held_out = held_out.reweighted(factors[held_out.y.astype(np.intp)])
-            if held_out.y.shape[1:] != rows.y.shape[1:]:
+            if not self._same_targets(rows.y, held_out.y):
                 raise ValueError(
                     f"y_val has {_n_targets(held_out.y)} targets, but y has "
                     f"{_n_targets(rows.y)}; give the same targets in the same order."
@@ -375,6 +375,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
     def _check_group(self, group: Any, n_rows: int, name: str) -> NDArray[Any] | None:
         """Return the label of each row's group; None where rows are independent."""
         return None
+
+    def _same_targets(self, y: Array, y_val: Array) -> bool:
+        """Return whether held-out targets are of the same kind as those of training."""
+        return y.shape[1:] == y_val.shape[1:]
 
     def _problem(self, data: _Data) -> Problem:
         """Return what the loop is given."""

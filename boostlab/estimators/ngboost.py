@@ -279,6 +279,30 @@ class NGBoostRegressor(NaturalBoosting, Regression):
             )
         return values
 
+    def _encode_targets(self, y: Array, name: str, learn: bool) -> Array:
+        """Return targets; intervals that are all points as the numbers they are."""
+        censored = is_censored(get_distribution(self.distribution), y)
+        if censored and y.shape[1] == 2 and (y[:, 0] == y[:, 1]).all():
+            return y[:, 1]
+        return super()._encode_targets(y, name, learn)
+
+    def _same_targets(self, y: Array, y_val: Array) -> bool:
+        # Numbers are intervals whose ends are equal.
+        if not get_distribution(self.distribution).multivariate:
+            return {y.shape[1:], y_val.shape[1:]} <= {(), (2,)}
+        return super()._same_targets(y, y_val)
+
+    def _watched_loss(self, data: Any) -> Any:
+        watched = data.rows if data.held_out is None else data.held_out
+        censored = is_censored(get_distribution(self.distribution), watched.y)
+        if isinstance(self.scoring, str) and self.scoring != "loss" and censored:
+            raise ValueError(
+                f"scoring={self.scoring!r} compares predictions with numbers, but y "
+                "holds intervals; give 'loss', or a callable, such as "
+                "boostlab.survival_metrics.concordance_scorer for right-censored times."
+            )
+        return super()._watched_loss(data)
+
     def _order_target(self, rows: Rows) -> Array:
         """Return what categories are ordered by; of intervals, a value inside."""
         if is_censored(get_distribution(self.distribution), rows.y):

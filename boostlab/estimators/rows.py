@@ -20,6 +20,12 @@ from boostlab.reduce import count, gathered, group_sums, own_rows, total
 
 Array = NDArray[np.float64]
 
+MOST_WEIGHT = 1e100
+"""Greatest sample weight, so that sums of weighted derivatives are finite."""
+
+MOST_FACTOR = 1e30
+"""Greatest factor of a class on the sample weights."""
+
 LIKELY = 0.02
 """Share of the rows beyond those to hold out that are looked at first."""
 
@@ -129,6 +135,12 @@ def check_weight(
         raise ValueError(f"{name} contains NaN or infinity; give finite numbers.")
     if (weight < 0).any():
         raise ValueError(f"{name} contains negative numbers; weights are at least 0.")
+    if len(weight) and weight.max() > MOST_WEIGHT:
+        raise ValueError(
+            f"{name} contains {weight.max():.3g}, but weights are at most "
+            f"{MOST_WEIGHT:g}, so that sums of weighted derivatives are finite; divide "
+            "all of them by their greatest."
+        )
     if not weight.any() and not may_vanish:
         raise ValueError(
             f"{name} are all zero, so no row is left; sample weights must contain at "
@@ -169,10 +181,10 @@ def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array
             f"{known!r:.200}."
         )
     factors = np.array([float(class_weight.get(label, 1)) for label in known])
-    if not (np.isfinite(factors) & (factors > 0)).all():
+    if not ((factors <= MOST_FACTOR) & (factors > 0)).all():
         raise ValueError(
             f"class_weight is {dict(class_weight)!r:.200}; give finite weights greater "
-            "than 0."
+            f"than 0, and at most {MOST_FACTOR:g}."
         )
     return factors
 

@@ -25,6 +25,9 @@ from boostlab.state import State
 
 Array = NDArray[np.float64]
 
+STEEPEST = 1e150
+"""Greatest derivative of one row's score, so that weighted sums are finite."""
+
 
 @register("objective:distribution")
 class DistributionObjective(PointwiseObjective):
@@ -138,18 +141,30 @@ class DistributionObjective(PointwiseObjective):
         """Raise ValueError, naming a row, if `y` is outside the support."""
         family = self.family
         if y.ndim == 2 and not family.multivariate:
-            score = get_score(self.score)
-            if score.name not in family.censors and score.name != "own":
-                raise ValueError(
-                    f"The distribution {family.name!r} has no formulas for intervals "
-                    f"under the score {score.name!r}; give one number for each row."
-                )
+            self._check_intervals()
             if y.shape[1] != 2:
                 raise ValueError(
                     f"y has {y.shape[1]} columns, but intervals have two, the lower "
                     "and the upper end; for vectors take a multivariate distribution."
                 )
         family.check_targets(y)
+
+    def _check_intervals(self) -> None:
+        """Raise ValueError unless there are formulas for intervals."""
+        family, score = self.family, get_score(self.score)
+        takes = getattr(score, "takes_intervals", None)
+        if takes is None or not takes(family):
+            named = getattr(score, "name", type(score).__name__)
+            raise ValueError(
+                f"The distribution {family.name!r} has no formulas for intervals under "
+                f"the score {named!r}; give one number for each row, or, if the score "
+                "is your own and has them, let its method takes_intervals return True."
+            )
+        if "log" not in family.censors:  # the baseline begins with its fit
+            raise ValueError(
+                f"The distribution {family.name!r} has no formulas for intervals under "
+                "the score 'log', with which every fit begins; choose another family."
+            )
 
     def baseline(self, y: Array, weight: Array) -> Array:
         """Return the raw parameters of least weighted mean score, shape (K,)."""
@@ -165,7 +180,9 @@ class DistributionObjective(PointwiseObjective):
 
     def pointwise_gradient(self, y: Array, raw: Array) -> Array:
         """Return the derivatives of the score by the raw parameters, (n, K)."""
-        return get_score(self.score).gradient(self.family, y, raw)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            gradient = get_score(self.score).gradient(self.family, y, raw)
+        return np.clip(gradient, -STEEPEST, STEEPEST) if self.limits else gradient
 
     def pointwise_hessian(self, y: Array, raw: Array) -> Array:
         """Return the diagonal of the metric, shape (n, K)."""
@@ -199,11 +216,15 @@ class DistributionObjective(PointwiseObjective):
 
     def gradient(self, state: State) -> Array:
         """Return the weighted gradient, shape (n, K), Fortran order."""
-        return super().gradient(self.within_limits(state))
+        gradient = super().gradient(self.within_limits(state))
+        self._check_gradient(gradient, state)
+        return gradient
 
     def derivatives(self, state: State) -> tuple[Array, Array | None]:
         """Return the weighted gradient and the weighted diagonal of the metric."""
-        return super().derivatives(self.within_limits(state))
+        gradient, metric = super().derivatives(self.within_limits(state))
+        self._check_gradient(gradient, state)
+        return gradient, metric
 
     def natural_gradient(self, state: State) -> Array:
         """Return the weighted natural gradient, shape (n, K), Fortran order.
@@ -213,20 +234,27 @@ class DistributionObjective(PointwiseObjective):
         """
         fused = self._fused_rows(state)
         if fused is not None:
-            return fused.natural_gradient(self._reach(state.baseline)[3])
+            natural = fused.natural_gradient(self._reach(state.baseline)[3])
+            self._check_gradient(natural, state)
+            return natural
         raw, rows = self.clipped(state.raw_prediction, state.baseline), state.rows
         if rows is None:
-            return self._natural(state.y, raw, state.weight, state.baseline)
+            natural = self._natural(state.y, raw, state.weight, state.baseline)
+            self._check_gradient(natural, state)
+            return natural
         part = np.asfortranarray(raw[rows])
         natural = np.zeros(raw.shape, order="F")
         natural[rows] = self._natural(
             state.y[rows], part, state.weight[rows], state.baseline
         )
+        self._check_gradient(natural, state)
         return natural
 
     def _natural(self, y: Array, raw: Array, weight: Array, baseline: Array) -> Array:
         """Return the weighted natural gradient by the formulas of the family."""
-        natural = get_score(self.score).natural_gradient(self.family, y, raw)
+        # A row may overflow far from its target; what comes of it is checked later.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            natural = get_score(self.score).natural_gradient(self.family, y, raw)
         if self.limits:
             longest = self._reach(baseline)[3]
             for column, most in zip(natural.T, longest, strict=True):
@@ -234,6 +262,27 @@ class DistributionObjective(PointwiseObjective):
         if not (weight == 1.0).all():
             natural *= weight[:, None]
         return natural
+
+    def _check_gradient(self, gradient: Array, state: State) -> None:
+        """Raise FloatingPointError, naming a row, if a derivative is no number."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(gradient.sum()):
+                return
+        finite = np.isfinite(gradient).all(axis=1)
+        if finite.all():
+            return
+        row = int(np.argmin(finite))
+        advice = (
+            "leave out compat='reference', which sets no limits, or lower learning_rate"
+            if not self.limits
+            else "lower learning_rate, or choose another distribution or score"
+        )
+        raise FloatingPointError(
+            f"The fit has diverged: before round {state.round + 1} the gradient of row "
+            f"{row} of the training rows, whose y is {state.y[row]!s:.60} and whose "
+            f"raw parameters are {state.raw_prediction[row]!s:.100}, is not finite; "
+            f"{advice}."
+        )
 
     def curvatures(self, state: State) -> Array:
         """Return the diagonal of the metric at the baseline, shape (K,).

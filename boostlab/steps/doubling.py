@@ -60,7 +60,15 @@ class _PowersOfTwo(Piece):
             value = along(size)
             return value if math.isfinite(value) else math.inf
 
-        return self.learning_rate * self._search(loss, along(0.0), values)
+        at_zero = along(0.0)
+        size = self.learning_rate * self._search(loss, at_zero, values)
+        return self._shrunk(size, loss, at_zero)
+
+    def _shrunk(
+        self, size: float, loss: Callable[[float], float], at_zero: float
+    ) -> float:
+        """Return the size that is used in place of what the search found, shrunk."""
+        return size
 
     def _search(
         self, loss: Callable[[float], float], at_zero: float, values: Array
@@ -76,6 +84,8 @@ class DoublingSearch(_PowersOfTwo):
     lower than at 0. The best power of two and its neighbours then give a parabola, and
     its minimum is taken if it is lower still. Where no size lowers the loss, the size
     is 0 and the round changes nothing. Only the round's sample of rows is looked at.
+    On the way to a minimum the loss may be higher than at 0; so the shrunk size is
+    halved until it is not.
 
     Parameters
     ----------
@@ -110,6 +120,17 @@ class DoublingSearch(_PowersOfTwo):
             return size
         vertex = _vertex((left, size, right), (at_left, value, at_right))
         return vertex if loss(vertex) < value else size
+
+    def _shrunk(
+        self, size: float, loss: Callable[[float], float], at_zero: float
+    ) -> float:
+        if self.learning_rate >= 1:
+            return size
+        while size > 0 and not loss(size) <= at_zero:
+            size /= 2
+            if size < SMALLEST:
+                return 0.0
+        return size
 
 
 @register("reference_search")

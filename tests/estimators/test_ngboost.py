@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 import boostlab
 from boostlab import NGBoostRegressor
 from boostlab.distributions import (
+    LogScore,
     Normal,
     Score,
     distribution_names,
@@ -229,7 +230,7 @@ def test_few_rows_cannot_promise_much():
     with pytest.raises(ValueError, match="4 rows, but y 5"):
         model.calibrate(X[:4], Y[:5])
     with pytest.raises(ValueError, match="one number for each row"):
-        model.calibrate(X, np.column_stack([Y, Y]))
+        model.calibrate(X, np.column_stack([Y, Y + 1]))
 
 
 # Mistakes.
@@ -434,3 +435,92 @@ def test_targets_outside_the_support_are_not_scored():
     for ask in (model.score, model.calibrate):
         with pytest.raises(ValueError, match="7"):
             ask(X, y)
+
+
+# What reviews found.
+
+
+def test_points_are_the_same_model_in_both_forms():
+    ends = np.column_stack([Y, Y])
+    raw = fitted()._raw_prediction(X)
+    model = fitted(y=ends)
+    np.testing.assert_array_equal(model._raw_prediction(X), raw)
+    assert model.score(X, ends) == model.score(X, Y)
+    model.calibrate(X, ends)
+    # Held-out rows may be of the other form, whichever was trained on.
+    model = NGBoostRegressor(**FAST)
+    model.fit(X[:300], Y[:300], X_val=X[300:], y_val=ends[300:])
+    ends[::2, 1] = np.inf
+    model.fit(X[:300], ends[:300], X_val=X[300:], y_val=Y[300:])
+    model.fit(X[:300], Y[:300], X_val=X[300:], y_val=ends[300:])
+
+
+class TakesIntervals(Shifted):
+    """A score that has formulas for intervals: those of the log score."""
+
+    def values(self, distribution, y, raw):
+        return LogScore().values(distribution, y, raw)
+
+    def gradient(self, distribution, y, raw):
+        return LogScore().gradient(distribution, y, raw)
+
+    def takes_intervals(self, distribution):
+        return True
+
+
+def test_a_score_of_ones_own_says_whether_it_takes_intervals():
+    ends = np.column_stack([Y, np.where(Y > 0, np.inf, Y)])
+    with pytest.raises(ValueError, match="takes_intervals"):
+        fitted(y=ends, scoring_rule=Shifted(), n_estimators=2)
+    own = fitted(y=ends, scoring_rule=TakesIntervals(), n_estimators=3)
+    log = fitted(y=ends, n_estimators=3)
+    np.testing.assert_allclose(own.predict(X), log.predict(X), atol=1e-3)
+    with pytest.raises(ValueError, match="begins"):
+        fitted(y=ends + 10, scoring_rule=TakesIntervals(), distribution="beta")
+
+
+def test_weights_learn_up_to_a_size_beyond_which_they_are_refused():
+    start = fitted(n_estimators=1, learning_rate=1e-9).score(X, Y)
+    model = fitted(sample_weight=np.full(N, 1e100))
+    assert model.score(X, Y) > start + 0.2
+    with pytest.raises(ValueError, match=r"at most 1e\+100"):
+        fitted(sample_weight=np.full(N, 1e300))
+
+
+def test_the_reference_ends_in_a_sentence_or_in_numbers_on_counts():
+    rng = np.random.default_rng(0)
+    ended = 0
+    for name in ("poisson", "negative_binomial", "zero_inflated_poisson"):
+        for seed in range(6):
+            table = np.random.default_rng(seed).normal(size=(40, 2))
+            y = np.floor(np.exp(8 * rng.normal(size=40)).clip(0, 1e12))
+            params = {"compat": "reference", "learning_rate": 1.0, "n_estimators": 30}
+            try:
+                model = fitted(table, y, distribution=name, **params)
+            except FloatingPointError:
+                ended += 1
+                continue
+            assert np.all(np.isfinite(model.predict_dist(table).raw))
+            assert not np.any(np.isnan(model.predict(table)))
+    assert ended < 18
+
+
+def test_a_gradient_that_is_no_number_names_the_row():
+    class Broken(Shifted):
+        def gradient(self, distribution, y, raw):
+            return np.where(
+                y[:, None] == Y[3], np.nan, super().gradient(distribution, y, raw)
+            )
+
+        def metric(self, distribution, raw):
+            return distribution.fisher(raw)
+
+    for natural in (True, False):
+        with pytest.raises(FloatingPointError, match=r"before round 1 .* row 3 "):
+            fitted(scoring_rule=Broken(), natural_gradient=natural, subsample=1.0)
+
+
+def test_scoring_of_intervals_by_a_metric_of_numbers_is_refused():
+    ends = np.column_stack([Y, np.where(Y > 0, np.inf, Y)])
+    with pytest.raises(ValueError, match="scoring='r2' compares"):
+        fitted(y=ends, scoring="r2", early_stopping=True)
