@@ -221,7 +221,8 @@ def _log_probability(count: Array, mu: Array, n: Array) -> Array:
         return direct
     # Stirling's series for n, without which nearly equal numbers are subtracted; what
     # is left is the Poisson distribution and a correction.
-    gap = (count - mu) / (n + mu)
+    gap = np.where(large, (count - mu) / (n + mu), 0.0)
+    gap = np.maximum(gap, -1.0 + 2.0**-53)  # -1 only by rounding
     inner = np.where(np.abs(gap) < 0.1, gap, 0.0)
     rest = np.where(np.abs(gap) < 0.1, log1p_minus(inner), np.log1p(gap) - gap)
     poisson = count * np.log(mu) - mu - gammaln(count + 1.0)

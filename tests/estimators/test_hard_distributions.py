@@ -49,6 +49,7 @@ def test_a_failure_is_counted():
         ("Dirichlet() log none", 20),
         ("MultivariateNormal() log none", 25),  # the shrunk step climbed
         ("NegativeBinomial() log none", 11),  # log gamma functions of 1e13
+        ("NegativeBinomial() log none", 89),  # the logarithm of 0, unused
         ("Weibull() log interval", 0),  # overflow was warned of
         ("Gumbel() log interval", 23),
         ("Tweedie(power=None) log none", 10),
