@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from boostlab.boosting import Boosting
 from boostlab.checks import check_number
@@ -92,6 +93,7 @@ class _GBNN:
         if n_units is None:
             return self
         check_number("n_units", n_units, at_least=0, integer=True)
+        check_is_fitted(self)
         ensemble, left = self.ensemble_, n_units
         kept = []
         for done in ensemble.rounds:
@@ -100,6 +102,13 @@ class _GBNN:
                 break
             left -= network.n_hidden
             kept.append(done)
+        if n_units and not kept and ensemble.rounds:
+            fewest = _units_of(ensemble.rounds[0]).n_hidden
+            raise ValueError(
+                f"n_units is {n_units}, but the first round of this model has "
+                f"{fewest} units, which are used together; give 0 or at least {fewest}."
+                " (The model that to_single_network was called on can use fewer.)"
+            )
         model = copy(self)
         model.ensemble_ = Ensemble(ensemble.baseline, ensemble.update, kept)
         return model
@@ -112,8 +121,9 @@ class _GBNN:
         estimator
             A fitted copy whose ensemble has a single round, the network
             ``ensemble_.rounds[0].hypothesis``: slopes side by side in the order of the
-            rounds, output weights times the sizes of their steps, and the baseline in
-            the output bias. Its predictions differ by rounding alone, and are faster.
+            rounds, and output weights times the sizes of their steps. The baseline
+            stays ``baseline_prediction_``. Its predictions differ by rounding alone,
+            and are faster; its units are used all together.
 
         Raises
         ------
@@ -124,6 +134,7 @@ class _GBNN:
         -----
         Source: Emami, Martinez-Munoz (2023), section III-B.
         """
+        check_is_fitted(self)
         ensemble = self.ensemble_
         if not ensemble.rounds:  # as where there is a single class
             return copy(self)
@@ -132,7 +143,7 @@ class _GBNN:
         first, second = zip(*(net.layers for net in nets), strict=True)
         bias = sum(
             (size * layer.bias for size, layer in zip(sizes, second, strict=True)),
-            ensemble.baseline.copy(),
+            np.zeros_like(ensemble.baseline),
         )
         layers = (
             Layer(
@@ -153,9 +164,8 @@ class _GBNN:
             nets[0].front_end, "features", nets[0].activations, layers, True
         )
         model = copy(self)
-        baseline = np.zeros_like(ensemble.baseline)
         model._store(
-            Ensemble(baseline, ensemble.update, [Round(network, 1.0)]),
+            Ensemble(ensemble.baseline, ensemble.update, [Round(network, 1.0)]),
             dict(self.history_),
             self.generator_state_["start"],
             np.random.default_rng(0),

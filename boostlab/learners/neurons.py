@@ -49,7 +49,9 @@ class Neurons(Piece):
     max_iter : int, default=200
         Most iterations of L-BFGS, at least 1.
     tol : float, default=0.0
-        Stop when the greatest entry of the gradient is at most this; at least 0.
+        Stop when the greatest entry of the gradient is at most this, at least 0, in
+        units of the loss of predicting 0. L-BFGS also stops where an iteration gains
+        less than 2.2e-9 in these units.
     scale_targets : bool, default=True
         Whether each output is divided by the root of its weighted mean square first,
         so that `alpha` means the same in any unit and in late rounds.
@@ -136,11 +138,17 @@ class Neurons(Piece):
     def _solve(self, problem: _Fit, rng: np.random.Generator) -> list[Array]:
         """Return weights and biases of both layers."""
         start = problem.start(self.n_units, rng)
+        unit = problem.unit()
+
+        def in_units(flat: Array) -> tuple[float, Array]:
+            # L-BFGS-B takes a loss for converged that is small beside 1.
+            loss, gradient = problem.loss_and_gradient(flat, self.n_units)
+            return loss / unit, gradient / unit
+
         with one_blas_thread():
             found = minimize(
-                problem.loss_and_gradient,
+                in_units,
                 start,
-                args=(self.n_units,),
                 method="L-BFGS-B",
                 jac=True,
                 options={"maxiter": self.max_iter, "gtol": self.tol},
@@ -149,12 +157,15 @@ class Neurons(Piece):
 
 
 FINEST = 2.0**-30
-"""Inputs and targets are rounded to multiples of this, which no fit can tell."""
+"""Inputs and targets are rounded to this share of the largest in their column."""
 
 
 def rounded(values: Array) -> Array:
     """Return values without their last bits, in which equal fits differ."""
-    return np.rint(values / FINEST) * FINEST
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    # A power of two, so that the grid is the same for values that differ by rounding.
+    grid = np.ldexp(FINEST, np.frexp(largest * (1 + FINEST))[1])
+    return np.rint(values / grid) * grid if len(values) else values
 
 
 def sampled_weight(target: Target) -> float:
@@ -179,8 +190,7 @@ def distinct_rows(target: Target) -> tuple[NDArray[np.intp], Array, Array]:
     step, curvature = target.newton()
     code = target.table.view(RowCodes())
     rows = np.arange(len(code)) if target.rows is None else target.rows
-    scale = np.abs(step).max(axis=0, initial=0.0)
-    coarse = rounded(step / np.where(scale > 0, scale, 1.0))
+    coarse = rounded(step)
     code = mix(code[rows] ^ hash_rows(coarse.T, len(rows), 1))
     _, first, member = np.unique(code, return_index=True, return_inverse=True)
     weight = np.column_stack(
@@ -234,6 +244,11 @@ class _Fit:
     total: float
     activation: str
     alpha: float
+
+    def unit(self) -> float:
+        """Return the loss of predicting 0, or 1 if that is 0."""
+        per_output = self.total * self.r.shape[1]
+        return 0.5 * float(np.sum(self.weight * self.r**2)) / per_output or 1.0
 
     def start(self, n_units: int, rng: np.random.Generator) -> Array:
         """Draw all numbers as Glorot and Bengio (2010) do."""

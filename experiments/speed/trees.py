@@ -13,7 +13,8 @@ each method of the same threads. All methods get the same numeric matrix, 100 tr
 Times are of `fit(X, y)` with everything in it (binning too) and of `predict` from the
 raw matrix. Repeats have seeds of their own. The real tables are found through
 BOOSTLAB_DATA and skipped without it. `boostlab_shared` is our classifier with one tree
-for all classes. --busy keeps that many processes running beside the fits.
+for all classes, `boostlab_low_memory` keeps the bins once. --busy keeps that many
+processes running beside the fits.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ N_TREES, N_LEAVES, MIN_LEAF, L2, RATE, BINS = 100, 31, 20, 1.0, 0.1, 255
 METHODS = (
     "boostlab",
     "boostlab_shared",
+    "boostlab_low_memory",
     "lightgbm",
     "lightgbm_quantised",
     "xgboost",
@@ -169,6 +171,7 @@ def make(
             l2_regularization=L2,
             learning_rate=RATE,
             max_bins=BINS,
+            low_memory=method.endswith("low_memory"),
             early_stopping=False,
             n_jobs=threads,
             random_state=seed,

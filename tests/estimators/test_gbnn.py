@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 
 import boostlab
@@ -55,6 +56,36 @@ def test_the_last_units_can_be_switched_off(load):
     assert model.predict(X, n_units=0).shape == stages[0].shape
     with pytest.raises(ValueError, match="n_units is -1"):
         model.predict(X, n_units=-1)
+
+
+def test_one_network_has_all_units_or_none():
+    model, X, y = pair(load_diabetes, n_units=2)
+    single = model.to_single_network()
+    np.testing.assert_array_equal(single.baseline_prediction_, [y.mean()])
+    np.testing.assert_array_equal(single.predict(X, n_units=30), single.predict(X))
+    np.testing.assert_allclose(single.predict(X, n_units=0), y.mean())
+    with pytest.raises(ValueError, match="give 0 or at least 30"):
+        single.predict(X, n_units=15)
+
+
+def test_what_is_not_fitted_says_so():
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(NotFittedError):
+        GBNNClassifier().predict_proba(X, n_units=3)
+    with pytest.raises(NotFittedError):
+        GBNNRegressor().to_single_network()
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e9])
+def test_the_unit_of_targets_does_not_spoil_the_fit(unit, faithful):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = X[:, 0] + 0.2 * rng.normal(size=120)
+    model = GBNNRegressor(n_estimators=30, faithful=faithful, random_state=0)
+    score = model.fit(X, unit * y).score(X, unit * y)
+    # The published penalty does not know the unit, so it may leave nothing to learn.
+    assert score > (-0.01 if faithful else 0.8)
 
 
 def test_half_of_the_units_cost_little():
