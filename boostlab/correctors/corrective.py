@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog, minimize
+from scipy.optimize import linprog
 
 from boostlab.checks import check_number
+from boostlab.correctors.entropic import entropic_soft_margin
 from boostlab.objectives.measures import DUAL
 from boostlab.pieces import Piece
 from boostlab.protocols import Objective
@@ -20,6 +22,9 @@ Array = NDArray[np.float64]
 
 COLUMNS, VALUE = "columns", "value"
 """Where a state carries the votes of all rounds (n, t), and the value of the game."""
+
+ROUNDING = 1e-6
+"""Duality gap that is no matter, even where `tol` is less."""
 
 
 @register("totally_corrective")
@@ -38,23 +43,33 @@ class TotallyCorrective(Piece):
 
     Parameters
     ----------
-    nu : float, default=0.1
-        Share of the weight that may lie below the margin, greater than 0 and at most 1.
+    nu : float or "auto", default=0.1
+        Share of the weight that may lie below the margin, greater than 0 and at most 1;
+        "auto" is :func:`share_below` of the first learner's edge.
     eta : float or None, default=None
         How little the weights are kept near the sample weights, greater than 0: the
         divergence ``KL(d || p) / eta`` is added to the game. None adds nothing.
     tol : float, default=1e-4
         What the soft margin may fall short by, at least 0.
+
+    Warns
+    -----
+    UserWarning
+        Where the votes of a round with `eta` have not come within `tol`, by the duality
+        gap.
     """
 
-    def __init__(self, nu: float = 0.1, eta: float | None = None, tol: float = 1e-4):
+    def __init__(
+        self, nu: float | str = 0.1, eta: float | None = None, tol: float = 1e-4
+    ):
         self.nu = nu
         self.eta = eta
         self.tol = tol
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters are in their ranges."""
-        check_number("nu", self.nu, above=0, at_most=1)
+        if not (isinstance(self.nu, str) and self.nu == "auto"):
+            check_number("nu", self.nu, above=0, at_most=1)
         check_number("tol", self.tol, at_least=0)
         if self.eta is not None:
             check_number("eta", self.eta, above=0)
@@ -69,18 +84,41 @@ class TotallyCorrective(Piece):
             return
         columns = _columns(state, ensemble)
         payoff = (2.0 * state.y - 1.0)[:, None] * columns
-        if self.eta is None:
-            votes, dual, value = soft_margin(payoff, state.weight, self.nu)
-        else:
-            votes, dual, value = entropic_soft_margin(
-                payoff, state.weight, self.nu, self.eta
-            )
+        votes, dual, value = self._solved(payoff, state)
         state.carried[DUAL], state.carried[VALUE] = dual, value
         for i, (done, vote) in enumerate(zip(ensemble.rounds, votes, strict=True)):
             ensemble.rounds[i] = replace(done, size=float(vote))
         for part in state.parts():
             raw = part.baseline[0] + _columns(part, ensemble) @ votes
             part.raw_prediction[:, 0] = raw
+
+    def _solved(self, payoff: Array, state: State) -> tuple[Array, Array, float]:
+        """Return votes, weights and value; warn where the votes are not the best."""
+        nu = share_below(state.carried[EDGES][0]) if self.nu == "auto" else self.nu
+        if self.eta is None:
+            return soft_margin(payoff, state.weight, nu)
+        found = entropic_soft_margin(payoff, state.weight, nu, self.eta)
+        if found.gap > max(self.tol, ROUNDING):
+            warnings.warn(
+                f"The votes of round {payoff.shape[1]} are {found.gap:.2g} short of "
+                f"the greatest soft margin, more than tol={self.tol:g}; give a smaller "
+                "eta.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return found.votes, found.dual, found.value
+
+
+def share_below(edge: float) -> float:
+    """Return the share of weight to leave below the margin, from the first edge.
+
+    It is ``1 - edge``, twice the weighted error, but at least 0.05. With less, the
+    weights can be such that the first learner is wrong more often than right, and on
+    noisy rows every other one, too: then the greatest soft margin is below 0, and the
+    votes for it mean nothing. With just this much, the rows' best answer to the first
+    learner is AdaBoost's: half of the weight on its errors.
+    """
+    return min(max(1.0 - float(edge), 0.05), 1.0)
 
 
 def _columns(state: State, ensemble: Ensemble) -> Array:
@@ -132,58 +170,3 @@ def soft_margin(payoff: Array, weight: Array, nu: float) -> tuple[Array, Array, 
     votes = np.maximum(-found.ineqlin.marginals, 0.0)
     dual = np.maximum(found.x[:n], 0.0)
     return votes / votes.sum(), dual / dual.sum(), float(found.fun)
-
-
-def entropic_soft_margin(
-    payoff: Array, weight: Array, nu: float, eta: float
-) -> tuple[Array, Array, float]:
-    """Return votes, weights and greatest edge where weights are kept near the shares.
-
-    As :func:`soft_margin`, with ``KL(dual || p) / eta`` added to what the rows keep
-    least; votes are found by sequential quadratic programming.
-    """
-    share = weight / weight.sum()
-    t = payoff.shape[1]
-
-    def negative(votes: Array) -> tuple[float, Array]:
-        m = payoff @ votes
-        dual = entropic_weights(m, share, nu, eta)
-        some = dual > 0
-        divergence = float(dual[some] @ np.log(dual[some] / share[some]))
-        return -(float(dual @ m) + divergence / eta), -(payoff.T @ dual)
-
-    found = minimize(
-        negative,
-        np.full(t, 1.0 / t),
-        jac=True,
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * t,
-        constraints={
-            "type": "eq",
-            "fun": lambda votes: votes.sum() - 1.0,
-            "jac": lambda votes: np.ones(t),
-        },
-        options={"maxiter": 200, "ftol": 1e-10},
-    )
-    votes = np.maximum(found.x, 0.0)
-    votes /= votes.sum()
-    dual = entropic_weights(payoff @ votes, share, nu, eta)
-    return votes, dual, float((payoff.T @ dual).max())
-
-
-def entropic_weights(m: Array, share: Array, nu: float, eta: float) -> Array:
-    """Return the weights of least ``d @ m + KL(d || share) / eta``, at most share / nu.
-
-    They are in proportion to ``share exp(-eta m)``, but for those that are cut.
-    """
-    order = np.argsort(m, kind="stable")
-    p, tilt = share[order], np.exp(-eta * (m[order] - m.min()))
-    tilt = np.maximum(tilt, np.finfo(float).tiny)
-    free = np.cumsum((p * tilt)[::-1])[::-1]
-    cut = np.append(0.0, np.cumsum(p)[:-1]) / nu
-    scale = np.maximum(1.0 - cut, 0.0) / free
-    # The first number of cut rows at which the next one need not be cut.
-    k = int(np.argmax(np.append(scale * tilt <= 1.0 / nu, True)[:-1]))
-    dual = np.empty(len(m))
-    dual[order] = p * np.minimum(1.0 / nu, scale[k] * tilt)
-    return dual / dual.sum()

@@ -78,11 +78,12 @@ class AdaBoostClassifier(Classification):
         Factor on each vote, greater than 0.
     margin_loss : {"exponential", "logistic", "sigmoid", "doom2"}, default="logistic"
         The loss that "margin" minimises.
-    nu : float, default=0.05
-        What margins may fall short by in "adaboost_nu", or the share of the weight
-        that may lie below the soft margin in "lp" and "erlp"; between 0 and 1. Where
-        that is not well above twice the share of errors that any votes make, all soft
-        margins are 0, and these two learn nothing.
+    nu : float or "auto", default="auto"
+        What margins may fall short by in "adaboost_nu", by default 0.05; or the share
+        of the weight that may lie below the soft margin in "lp" and "erlp", by default
+        twice the weighted error of the first learner, but at least 0.05. Between 0 and
+        1. Where it is not well above twice the share of errors that any votes make, no
+        votes have a soft margin above 0, and these two learn nothing.
     eta : float, default=20.0
         How little "erlp" keeps the weights near the sample weights, greater than 0.
     gamma : float, default=0.1
@@ -167,7 +168,8 @@ class AdaBoostClassifier(Classification):
     All predictions come from :meth:`decision_function`. In "samme", "real" and "gentle"
     it is half the log odds for two classes, so that probabilities are
     ``1 / (1 + exp(-2 F))``; and for K classes ``softmax(F / (K - 1))``. scikit-learn
-    divides it by the sum of the votes.
+    divides it by the sum of the votes. In "smooth" it is the sum of the votes, of 1
+    each, and probabilities are those of their mean, ``1 / (1 + exp(-2 F / n_iter_))``.
 
     Examples
     --------
@@ -185,7 +187,7 @@ class AdaBoostClassifier(Classification):
         "algorithm": Choice(tuple(RECIPES)),
         "learning_rate": Number(above=0),
         "margin_loss": Choice(tuple(MARGIN_LOSSES)),
-        "nu": Number(above=0, below=1),
+        "nu": Number(above=0, below=1, also=("auto",)),
         "eta": Number(above=0),
         "gamma": Number(above=0, below=1),
         "target_error": Number(above=0, below=1),
@@ -203,7 +205,7 @@ class AdaBoostClassifier(Classification):
         n_estimators: int = 50,
         learning_rate: float = 1.0,
         margin_loss: str = "logistic",
-        nu: float = 0.05,
+        nu: float | str = "auto",
         eta: float = 20.0,
         gamma: float = 0.1,
         target_error: float = 0.1,
@@ -388,6 +390,8 @@ class AdaBoostClassifier(Classification):
         edges = np.empty(0) if stopping is None else stopping.edges_
         curves = {**curves, EDGE: np.concatenate([[np.nan], edges])}
         super()._store(ensemble, curves, start, rng)
+        if stopping is not None:
+            self.objective_ = self._recipe.finished(self.objective_, self.n_iter_)
         self.stop_reason_ = "one_class" if stopping is None else stopping.reason_
         self._warn(edges)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
 
 from boostlab.correctors import NoCorrection, TotallyCorrective
@@ -65,6 +65,9 @@ class Recipe:
         Whether there may be more than two classes.
     corrector : callable
         From the estimator.
+    finished : callable
+        From the objective of the fit and the number of rounds of the model, the
+        objective that the model keeps.
     """
 
     objective: Callable[[Any, int], Objective]
@@ -73,6 +76,7 @@ class Recipe:
     predict: str | None = "labels"
     multi_class: bool = True
     corrector: Callable[[Any], Corrector] = lambda model: NoCorrection()
+    finished: Callable[[Any, int], Objective] = lambda objective, n_rounds: objective
 
     @property
     def votes(self) -> bool:
@@ -115,6 +119,10 @@ def _unit(model: Any) -> Step:
     return VotingStep(Shrinkage(1.0))
 
 
+def _of_mean_vote(objective: SmoothMeasure, n_rounds: int) -> Objective:
+    return clone(objective).set_params(n_votes=max(1, n_rounds))
+
+
 RECIPES: dict[str, Recipe] = {
     "samme": Recipe(_exponential, lambda model: Vote(model.learning_rate)),
     "samme.r": Recipe(_exponential, _confident, predict="log_odds"),
@@ -133,12 +141,15 @@ RECIPES: dict[str, Recipe] = {
         lambda model: VotingStep(LineSearch(model.learning_rate)),
     ),
     "adaboost_nu": Recipe(
-        _exponential, lambda model: NuVote(model.nu), multi_class=False
+        _exponential,
+        lambda model: NuVote(0.05 if model.nu == "auto" else model.nu),
+        multi_class=False,
     ),
     "smooth": Recipe(
         lambda model, k: SmoothMeasure(model.gamma, model.target_error),
         lambda model: EqualVote(),
         multi_class=False,
+        finished=_of_mean_vote,
     ),
     "brown": Recipe(
         lambda model, k: Brown(model.target_error),

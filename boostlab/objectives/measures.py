@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import erfc, erfinv
 
+from boostlab.checks import check_number
 from boostlab.objectives.base import check_between
+from boostlab.objectives.links import LogitLink
 from boostlab.objectives.margin import MarginObjective, margin
 from boostlab.registry import register
 from boostlab.state import Problem, State
@@ -56,20 +58,35 @@ class SmoothMeasure(_WeightsAlone):
         Share of the rows that may stay wrong, between 0 and 1.
     n_classes : int, default=2
         Number of classes.
+    n_votes : int, default=1
+        Number of votes that are cast in all, at least 1. It makes probabilities those
+        of the mean vote, which is what Servedio's theorem is about: sums of votes of 1
+        would soon make every row certain. Nothing else depends on it.
     """
 
     def __init__(
-        self, gamma: float = 0.1, kappa: float = 0.1, n_classes: int = 2
+        self,
+        gamma: float = 0.1,
+        kappa: float = 0.1,
+        n_classes: int = 2,
+        n_votes: int = 1,
     ) -> None:
         super().__init__(n_classes)
         self.gamma = gamma
         self.kappa = kappa
+        self.n_votes = n_votes
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters are in their ranges."""
         super().validate()
         check_between("gamma", self.gamma, 0.0, 1.0)
         check_between("kappa", self.kappa, 0.0, 1.0)
+        check_number("n_votes", self.n_votes, at_least=1, integer=True)
+
+    @property
+    def link(self) -> LogitLink:
+        """Half the log odds, of the mean vote."""
+        return LogitLink(scale=2.0 / self.n_votes)
 
     @property
     def theta(self) -> float:

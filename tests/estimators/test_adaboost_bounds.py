@@ -1,18 +1,17 @@
 """What the papers prove of the members of the AdaBoost family."""
 
+import warnings
+
 import numpy as np
 import pytest
-from scipy.optimize import linprog
-from scipy.special import erfc
+from scipy.optimize import linprog, minimize
+from scipy.special import erfc, rel_entr
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_breast_cancer, make_classification
 
 from boostlab import AdaBoostClassifier, GradientBoostingClassifier, load
-from boostlab.correctors.corrective import (
-    entropic_soft_margin,
-    entropic_weights,
-    soft_margin,
-)
+from boostlab.correctors.corrective import soft_margin
+from boostlab.correctors.entropic import entropic_soft_margin, entropic_weights
 from boostlab.directions.reweighting import normalised
 from boostlab.estimators import thin
 from boostlab.inspection import plot_margins
@@ -158,6 +157,26 @@ def test_smoothboost_ends_with_few_hard_rows_and_smooth_weights():
     assert model.n_iter_ <= 2 / (0.2 * 0.2**2 * np.sqrt(0.8))
 
 
+def test_probabilities_of_smoothboost_are_of_the_mean_vote(tmp_path):
+    X, y = problem(200, noise=0.2)
+    model = AdaBoostClassifier(
+        algorithm="smooth", n_estimators=60, warm_start=True, random_state=0
+    )
+    for n_rounds in (60, 90):
+        model.set_params(n_estimators=n_rounds).fit(X, y)
+        votes = columns(model, X)
+        assert votes.shape[1] == n_rounds
+        shares = model.predict_proba(X)
+        np.testing.assert_allclose(
+            np.log(shares[:, 1] / shares[:, 0]), 2 * votes.mean(axis=1), atol=1e-12
+        )
+        np.testing.assert_array_equal(model.predict(X), votes.sum(axis=1) > 0)
+    model.save(tmp_path / "a.boostlab")
+    np.testing.assert_array_equal(
+        load(tmp_path / "a.boostlab").predict_proba(X), shares
+    )
+
+
 def test_brownboost_keeps_its_potential_and_its_promise():
     X, y = problem(300, noise=0.1)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
@@ -205,9 +224,11 @@ def test_soft_margin_equals_the_primal_programme(nu):
     assert votes.sum() == pytest.approx(1)
     assert (payoff.T @ dual).max() == pytest.approx(value, abs=1e-9)
     # With little regularisation the entropic game has nearly the same value.
-    _, near, edge = entropic_soft_margin(payoff, weight, nu, 50.0)
-    assert value - 1e-9 <= edge <= value + np.log(1 / nu) / 50 + 1e-4
-    assert (near <= share / nu + 1e-6).all()
+    for eta in (50.0, 2000.0, 1e6):
+        found = entropic_soft_margin(payoff, weight, nu, eta)
+        assert found.gap <= 2e-9
+        assert value - 1e-8 <= found.value <= value + np.log(1 / nu) / eta + 1e-8
+        assert (found.dual <= share / nu + 1e-9).all()
 
 
 def test_entropic_votes_of_weighted_rows_are_those_of_repeated_ones():
@@ -217,8 +238,104 @@ def test_entropic_votes_of_weighted_rows_are_those_of_repeated_ones():
     one = entropic_soft_margin(payoff, weight.astype(float), 0.3, 20.0)
     rows = np.repeat(payoff, weight, axis=0)
     other = entropic_soft_margin(rows, np.ones(len(rows)), 0.3, 20.0)
-    np.testing.assert_allclose(one[0], other[0], atol=1e-4)
-    assert one[2] == pytest.approx(other[2], abs=1e-4)
+    np.testing.assert_allclose(one.votes, other.votes, atol=1e-12)
+    assert one.value == pytest.approx(other.value, abs=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.5, 20.0, 400.0])
+@pytest.mark.parametrize("nu", [0.2, 0.7, 1.0])
+def test_entropic_votes_are_those_of_a_general_solver(nu, eta):
+    rng = np.random.default_rng(2)
+    payoff = rng.choice([-1.0, 1.0], size=(8, 3), p=[0.4, 0.6])
+    weight = rng.uniform(0.5, 2, 8)
+    share = weight / weight.sum()
+    found = entropic_soft_margin(payoff, weight, nu, eta)
+
+    def rows_pay(x):  # the weights, and the greatest edge
+        return x[-1] + np.sum(rel_entr(np.maximum(x[:-1], 0), share)) / eta
+
+    theirs = minimize(
+        rows_pay,
+        np.append(share, 1.0),
+        method="SLSQP",
+        bounds=[*((0, cap) for cap in share / nu), (None, None)],
+        constraints=[
+            {"type": "eq", "fun": lambda x: x[:-1].sum() - 1},
+            {"type": "ineq", "fun": lambda x: x[-1] - payoff.T @ x[:-1]},
+        ],
+        options={"maxiter": 1000, "ftol": 1e-14},
+    )
+    ours = rows_pay(np.append(found.dual, found.value))
+    assert ours == pytest.approx(theirs.fun, abs=1e-6)
+    assert ours <= theirs.fun + 1e-8
+
+
+@pytest.mark.parametrize("n_rows", [60, 1000])
+def test_the_gap_is_a_bound_and_closed_for_any_eta(n_rows):
+    rng = np.random.default_rng(3)
+    weak = rng.choice([-1.0, 1.0], size=(n_rows, 20), p=[0.45, 0.55])
+    payoff = np.column_stack([weak, weak[:, :2], -weak[:, 0]])  # equal and contrary
+    weight = rng.integers(1, 5, n_rows).astype(float)
+    for nu, eta in [(0.05, 0.01), (0.3, 20.0), (0.999, 50.0), (0.3, 2000.0)]:
+        found = entropic_soft_margin(payoff, weight, nu, eta)
+        assert 0 <= found.gap <= 2e-9
+
+        def secured(votes, nu=nu, eta=eta):
+            m, share = payoff @ votes, weight / weight.sum()
+            dual = entropic_weights(m, share, nu, eta)
+            return dual @ m + rel_entr(dual, share).sum() / eta
+
+        best = secured(found.votes)
+        for _ in range(20):
+            assert secured(rng.dirichlet(np.ones(23))) <= best + found.gap + 1e-12
+
+
+def test_erlpboost_approaches_lpboost_and_says_where_it_does_not(monkeypatch):
+    X, y = problem(80, noise=0.1)
+    model = AdaBoostClassifier(algorithm="erlp", nu=0.3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for eta in (20.0, 2000.0, 1e5):
+            fitted = clone(model).set_params(eta=eta).fit(X, y)
+            payoff = (2 * y - 1)[:, None] * columns(fitted, X)
+            _, _, value = soft_margin(payoff, np.ones(len(y)), 0.3)
+            m = fitted.margins(X, y)
+            reached = max(r - np.maximum(r - m, 0).mean() / 0.3 for r in m)
+            assert value - np.log(1 / 0.3) / eta - 2e-3 <= reached <= value + 1e-9
+    monkeypatch.setattr("boostlab.correctors.entropic._MOST_STEPS", 2)
+    with pytest.warns(
+        UserWarning, match=r"round \d+ are .* short of the greatest soft"
+    ):
+        clone(model).fit(X, y)
+
+
+@pytest.mark.parametrize("algorithm", ["lp", "erlp"])
+def test_the_default_share_suits_noisy_labels(algorithm):
+    X, y = load_breast_cancer(return_X_y=True)
+    errors = {"auto": [], 0.05: []}
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        train, test = np.split(rng.permutation(len(y)), [300])
+        labels = np.where(rng.random(300) < 0.2, 1 - y[train], y[train])
+        for nu, own in errors.items():
+            model = AdaBoostClassifier(
+                algorithm=algorithm, nu=nu, n_estimators=30, random_state=0
+            ).fit(X[train], labels)
+            own.append(1 - model.score(X[test], y[test]))
+    assert np.mean(errors["auto"]) < 0.15 < 0.2 < np.mean(errors[0.05])
+
+
+def test_the_default_share_is_twice_the_first_error():
+    X, y = problem(100, noise=0.1)
+    first = 1 - AdaBoostClassifier(n_estimators=1, random_state=0).fit(X, y).score(X, y)
+    model = AdaBoostClassifier(algorithm="lp", n_estimators=8, random_state=0)
+    automatic = clone(model).fit(X, y)
+    given = clone(model).set_params(nu=2 * first).fit(X, y)
+    np.testing.assert_allclose(
+        automatic.margins(X, y), given.margins(X, y), rtol=0, atol=1e-9
+    )
+    with pytest.raises(ValueError, match=r"nu is 'much'.*or 'auto'"):
+        clone(model).set_params(nu="much").fit(X, y)
 
 
 def test_lpboost_is_optimal_on_its_learners():
@@ -243,6 +360,9 @@ def test_entropic_weights_are_the_best_within_their_caps():
     free = dual < share / 0.2 - 1e-9
     tilt = np.log(dual[free]) + 10 * m[free]
     np.testing.assert_allclose(tilt, tilt[0])
+    # Tilts that no number could hold: all but the least margins are left with none.
+    steep = entropic_weights(m, share, 0.2, 1e5)
+    np.testing.assert_allclose(np.sort(steep)[-6:], share[0] / 0.2, rtol=1e-9)
 
     def value(d):
         return d @ m + d @ np.log(d / share) / 10
