@@ -12,8 +12,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from boostlab import GradientBoostingClassifier, GradientBoostingRegressor
+from boostlab import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+)
 from boostlab.boosting import Boosting
 from boostlab.callbacks import (
     BaseMonitor,
@@ -28,6 +33,7 @@ from boostlab.callbacks.generator import generator_from, generator_state
 from boostlab.correctors import NoCorrection
 from boostlab.data import Table
 from boostlab.directions import Newton
+from boostlab.estimators.voting_recipes import RECIPES
 from boostlab.learners import Linear
 from boostlab.learners.tree import Tree
 from boostlab.objectives import SquaredError
@@ -295,6 +301,42 @@ def test_an_interrupted_fit_resumes_to_the_same_model(tmp_path, after):
     for name, curve in whole.history_.items():
         np.testing.assert_array_equal(resumed.history_[name], curve)
     assert resumed.generator_state_ == whole.generator_state_
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("algorithm", RECIPES)
+def test_an_interrupted_fit_of_votes_resumes_to_the_same_model(
+    tmp_path, algorithm, early_stopping
+):
+    X, y = data(150)
+    y = (y > 0).astype(int)
+    model = AdaBoostClassifier(
+        algorithm=algorithm,
+        n_estimators=12,
+        max_depth=2,
+        early_stopping=early_stopping,
+        n_iter_no_change=30,
+        target_error=0.2,
+        random_state=1,
+    )
+    whole = clone(model).fit(X, y)
+    path = tmp_path / "fit.ckpt"
+
+    def saving(*others):
+        return clone(model).set_params(callbacks=[Checkpoint(path, 2), *others])
+
+    with pytest.raises(CutOffError):
+        saving(Interrupt(3)).fit(X, y)
+    resumed = saving()
+    resumed.fit(X, y)
+    # What pieces carry cannot be replayed: the file is that of the second round.
+    assert resumed.callbacks[0].resumed_from_ == 2
+    assert model_hash(resumed) == model_hash(whole)
+    assert resumed.stop_reason_ == whole.stop_reason_
+    np.testing.assert_array_equal(resumed.weak_learner_edge_, whole.weak_learner_edge_)
+    again = saving(Interrupt(1)).fit(X, y)
+    assert model_hash(again) == model_hash(whole)
+    assert again.stop_reason_ == whole.stop_reason_
 
 
 class FailsInRound(Tree):
