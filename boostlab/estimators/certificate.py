@@ -12,8 +12,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
 from boostlab.checks import check_number
+from boostlab.estimators.parameters import Number
 from boostlab.estimators.vote_bounds import Bound, bounds_of
-from boostlab.estimators.vote_facts import vote_facts
+from boostlab.estimators.vote_facts import VoteFacts, vote_facts
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,9 @@ class Certificate:
     bounds : tuple of Bound
         What follows.
     refusals : tuple of str
-        Why it does not follow, a sentence for each reason; then there are no bounds.
+        Why nothing follows, a sentence for each reason; then there are no bounds.
+    left_out : tuple of str
+        Which other bounds do not follow, a sentence with the reason for each.
     """
 
     n_examples: int
@@ -63,6 +66,7 @@ class Certificate:
     margins: Array
     bounds: tuple[Bound, ...]
     refusals: tuple[str, ...]
+    left_out: tuple[str, ...]
 
     @property
     def min_edge(self) -> float | None:
@@ -101,6 +105,8 @@ class Certificate:
         if self.refusals:
             lines += ["no bound is given:", *(f"  - {why}" for why in self.refusals)]
         lines += [str(bound) for bound in self.bounds]
+        if self.left_out:
+            lines += ["left out:", *(f"  - {which}" for which in self.left_out)]
         return "\n".join(lines)
 
     def _errors_in_words(self) -> str:
@@ -144,7 +150,8 @@ def certificate(
     Bounds hold for labels without noise that the weak learners can express; so there
     are none if a voter errs on a row that it was fitted to, or where an edge was below
     `gamma` in some round. A bound whose constants are not known is named, but has no
-    value.
+    value. Bounds that do not hold for this model alone are left out, and the
+    certificate says why.
 
     Parameters
     ----------
@@ -165,7 +172,7 @@ def certificate(
     vc_dimension : int, optional
         VC dimension d of the weak learners. Not needed for trees on numbers, whose
         number of behaviours is counted. Without it and with other weak learners there
-        is no margin bound, and with soft votes of several runs neither.
+        is no margin bound, and above m or with soft votes of several runs neither.
 
     Returns
     -------
@@ -179,7 +186,7 @@ def certificate(
     """
     if gamma is not None:
         check_number("gamma", gamma, above=0, at_most=1)
-    check_number("delta", delta, above=0, at_most=1)
+    Number(above=0, below=1).check("delta", delta)
     if vc_dimension is not None:
         check_number("vc_dimension", vc_dimension, at_least=1, integer=True)
     y = column_or_1d(y)
@@ -188,11 +195,12 @@ def certificate(
     error = float(np.mean(model.predict(X) != y))
     own_error = float(np.max(getattr(model, "training_errors_", error), initial=0.0))
     least = _least_edge(facts.edges)
-    refusals = _refusals(model, own_error, least, gamma)
+    refusals = _refusals(model, facts, own_error, gamma)
     used = least if gamma is None else gamma
     bounds: Sequence[Bound] = ()
+    left_out: Sequence[str] = ()
     if not refusals:
-        bounds = bounds_of(facts, len(y), used, delta, vc_dimension)
+        bounds, left_out = bounds_of(facts, len(y), used, delta, vc_dimension)
     return Certificate(
         n_examples=len(y),
         n_voters=facts.n_voters,
@@ -205,6 +213,7 @@ def certificate(
         margins=facts.margins,
         bounds=tuple(bounds),
         refusals=tuple(refusals),
+        left_out=tuple(left_out),
     )
 
 
@@ -214,9 +223,10 @@ def _least_edge(edges: Sequence[Array]) -> float | None:
 
 
 def _refusals(
-    model: Any, error: float, least: float | None, gamma: float | None
+    model: Any, facts: VoteFacts, error: float, gamma: float | None
 ) -> list[str]:
     """Return why no bound holds."""
+    least = _least_edge(facts.edges)
     why = []
     if len(model.classes_) != 2:
         why.append(
@@ -226,6 +236,11 @@ def _refusals(
         why.append(
             f"a training error is {error:.4g} and not 0: labels are noisy, or the weak "
             "learners cannot express them in so few rounds."
+        )
+    if facts.failed:
+        why.append(
+            "a round had no edge, so that boosting ended before all its rounds: that "
+            "learner was no better than chance."
         )
     if least is None:
         why.append("the booster records no edges; boost with AdaBoost.")

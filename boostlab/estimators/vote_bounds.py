@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from boostlab.estimators.vote_facts import VoteFacts
+from boostlab.estimators.vote_theorems import PROVED, not_covered, source
 
 THRESHOLDS = np.arange(1, 21) / 20
 """The margins at which the margin bound is taken; fixed before any data."""
+
+_INPUTS = "d the VC dimension of the weak learners, m rows"
+_CLEAN = "labels are a function of the features, without noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +66,62 @@ def bounds_of(
     gamma: float,
     delta: float,
     vc_dimension: int | None,
-) -> list[Bound]:
-    """Return what follows from what was measured."""
+) -> tuple[list[Bound], list[str]]:
+    """Return what follows from what was measured, and why other bounds do not."""
     weak = f"every edge is at least gamma = {gamma:.4g}"
     weak += " under any weights, of which only those that occurred were measured"
-    bounds = [_training_bound(facts)] if facts.plain else []
-    growth = _log_growth(facts, m, vc_dimension)
-    if growth is not None and facts.hard and facts.margins.size:
+    bounds, left_out = [], []
+    if facts.plain:
+        bounds.append(_training_bound(facts))
+    else:
+        left_out.append(
+            "training error by the product of the edges: sizes of rounds are not "
+            "AdaBoost's, half the log odds of the edges."
+        )
+    why = _no_margin_bound(facts, m, vc_dimension)
+    if why is None:
+        growth = _log_growth(facts, m, vc_dimension)
         bounds.append(_margin_bound(facts, m, delta, *growth))
-    return bounds + _orders(facts, weak)
+    else:
+        left_out.append(f"error on new rows by the margins: {why}.")
+    bounds += _orders(facts, weak)
+    if facts.n_voters > 1:
+        why = not_covered(facts, gamma, delta)
+        if why is None:
+            bounds.append(_order_of_vote(facts, gamma, weak))
+        else:
+            left_out.append(f"error of this vote, scheme={facts.scheme!r}: {why}.")
+    return bounds, left_out
+
+
+def _no_margin_bound(facts: VoteFacts, m: int, vc_dimension: int | None) -> str | None:
+    """Return why margins say nothing about new rows; None where they do."""
+    if not facts.margins.size:
+        return "the voters are no normalised votes"
+    if not facts.hard:
+        return "the votes are soft; give vote='hard'"
+    if vc_dimension is not None and vc_dimension > m:
+        return (
+            f"vc_dimension is {vc_dimension}, above m = {m}, so that the weak learners "
+            "may label these rows in every way"
+        )
+    if vc_dimension is None and facts.shape is None:
+        return (
+            "the weak learners are not all trees on numbers, whose behaviours can be "
+            "counted; give vc_dimension"
+        )
+    return None
 
 
 def _training_bound(facts: VoteFacts) -> Bound:
     """Return the bound of the training error by the product of the edges."""
-    values = [float(np.prod(np.sqrt(1 - edges**2))) for edges in facts.edges]
+    values = [float(np.prod(np.sqrt(1 - edges**2))) for edges in facts.delivered]
     worst = " (the largest of all voters)" if len(values) > 1 else ""
     several = " of a voter on its sample" if len(values) > 1 else ""
     return Bound(
         f"training error{several}",
         "product over rounds of sqrt(1 - edge^2)",
-        f"{sum(len(e) for e in facts.edges)} edges{worst}",
+        f"{sum(map(len, facts.delivered))} edges of rounds in the model{worst}",
         max(values),
         ("the steps are those of AdaBoost, ln((1 + edge) / (1 - edge)) / 2",),
         "Freund, Schapire 1997, theorem 6",
@@ -90,19 +130,15 @@ def _training_bound(facts: VoteFacts) -> Bound:
 
 def _log_growth(
     facts: VoteFacts, m: int, vc_dimension: int | None
-) -> tuple[float, int, str] | None:
+) -> tuple[float, int, str]:
     """Return ln of the number of behaviours on m rows, and how it is known.
 
     The number between is the factor by which `delta` is parted among all classes of
     weak learners that might have been chosen, as the number of leaves was.
     """
     if vc_dimension is not None:
-        if vc_dimension > m:
-            return None
         value = vc_dimension * math.log(math.e * m / vc_dimension)
         return value, 1, f"G = (e m / d)^d, d = {vc_dimension} as given, by Sauer"
-    if facts.shape is None:
-        return None
     n_features, leaves = facts.shape
     return (
         tree_log_growth(m, n_features, leaves),
@@ -160,12 +196,11 @@ def _margin_bound(
 
 def _orders(facts: VoteFacts, weak: str) -> list[Bound]:
     """Return what is known up to constants."""
-    inputs = "d the VC dimension of the weak learners, m rows"
-    clean = ("labels are a function of the features, without noise", weak)
+    clean = (_CLEAN, weak)
     lower = Bound(
         "error of the best learner there can be",
         "at least of order d / (gamma^2 m) + ln(1 / delta) / m for some distribution",
-        inputs,
+        _INPUTS,
         None,
         clean,
         "Larsen, Ritzert 2022",
@@ -177,13 +212,24 @@ def _orders(facts: VoteFacts, weak: str) -> list[Bound]:
                 "error of AdaBoost",
                 "at least of order d ln(gamma^2 m / d) / (gamma^2 m) for some "
                 "distribution",
-                inputs,
+                _INPUTS,
                 None,
                 clean,
                 "Hogsgaard, Larsen, Ritzert 2023",
             ),
         ]
-    if facts.optimal is None:
-        return [lower]
-    formula, source = facts.optimal
-    return [lower, Bound("error of this vote", formula, inputs, None, clean, source)]
+    return [lower]
+
+
+def _order_of_vote(facts: VoteFacts, gamma: float, weak: str) -> Bound:
+    """Return what is proved of a majority of runs."""
+    least = float(facts.least_margins.min())
+    return Bound(
+        "error of this vote",
+        PROVED[facts.scheme],
+        f"{_INPUTS}; k = {facts.n_voters} voters, of least margin {least:.4g} on "
+        f"their own samples, where about gamma / 2 = {gamma / 2:.4g} is asked for",
+        None,
+        (_CLEAN, weak),
+        source(facts),
+    )

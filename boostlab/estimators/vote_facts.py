@@ -8,27 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from boostlab.objectives import ExponentialMargin
+from boostlab.steps.vote import PERFECT
 
 Array = NDArray[np.float64]
-
-OPTIMAL = {
-    "majority": (
-        "at most of order d / (gamma^2 m) in expectation",
-        "Hogsgaard, Larsen, Mathiasen 2024, for five parts; Hogsgaard, Larsen 2025, "
-        "for three",
-    ),
-    "bagging": (
-        "at most of order d / (gamma^2 m) + ln(1 / delta) / m with probability "
-        "1 - delta, for a number of bootstraps of order ln(m / delta)",
-        "Larsen 2023",
-    ),
-    "subsample": (
-        "at most of order d / (gamma^2 m) + ln(1 / delta) / m with probability "
-        "1 - delta, where every sub-sample has a voter and its margins are large",
-        "Larsen, Ritzert 2022",
-    ),
-}
-"""What is proved of each scheme of :class:`.weak_to_strong.WeakToStrong`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +24,19 @@ class VoteFacts:
     ----------
     n_voters : int
         Number of boosting runs that the majority is taken of.
+    n_examples : int
+        Number of examples that the samples of the runs were made of.
     edges : tuple of ndarray
-        The edges of each run by round; none where they are not recorded.
+        The edges of each run by round, those of rounds that were left out included;
+        none where they are not recorded.
+    failed : bool
+        Whether there was a round without an edge, which was not recorded.
+    delivered : tuple of ndarray
+        The edges of the rounds that are in the model, where `plain`.
     margins : ndarray of shape (n_voters, m)
         Normalised margins, or no rows of it.
+    least_margins : ndarray of shape (n_voters,)
+        Least margin of each of several runs on its own sample; NaN where it has none.
     plain : bool
         Whether all steps are those of AdaBoost.
     shape : tuple of int or None
@@ -50,27 +44,33 @@ class VoteFacts:
         are trees on numbers.
     hard : bool
         Whether the majority is one of labels.
-    optimal : tuple of str or None
-        What is proved of the scheme, and where.
+    scheme : str or None
+        That of :class:`.weak_to_strong.WeakToStrong`; None for a single run.
     """
 
     n_voters: int
+    n_examples: int
     edges: tuple[Array, ...]
+    failed: bool
+    delivered: tuple[Array, ...]
     margins: Array
+    least_margins: Array
     plain: bool
     shape: tuple[int, int] | None
     hard: bool
-    optimal: tuple[str, str] | None
+    scheme: str | None
 
 
 def vote_facts(model: Any, X: Any, y: NDArray[Any]) -> VoteFacts:
     """Return the facts of a fitted model on rows and labels."""
-    runs, hard, optimal = [model], True, None
+    runs, hard, scheme = [model], True, None
     if hasattr(model, "voters_"):
-        runs, hard = model.voters_, model.vote == "hard" or len(model.voters_) == 1
-        optimal = OPTIMAL.get(model.scheme) if hard else None
+        runs = model.voters_
+        if len(runs) > 1:
+            hard, scheme = model.vote == "hard", model.scheme
     margins = [margins_of(run, X, y) for run in runs]
     edges = [edges for run in runs if (edges := edges_of(run)) is not None]
+    delivered = [_delivered(run) for run in runs]
     shapes = [tree_shape(run) for run in runs]
     known = [margin for margin in margins if margin is not None]
     whole = len(known) == len(runs) > 0
@@ -79,23 +79,56 @@ def vote_facts(model: Any, X: Any, y: NDArray[Any]) -> VoteFacts:
         shape = (max(s[0] for s in shapes), max(s[1] for s in shapes))
     return VoteFacts(
         n_voters=max(1, len(runs)),
+        n_examples=getattr(model, "n_examples_", len(y)),
         edges=tuple(edges) if len(edges) == len(runs) else (),
+        failed=any(map(_failed_unrecorded, runs)),
+        delivered=tuple(d for d in delivered if d is not None),
         margins=np.array(known) if whole else np.empty((0, len(y))),
-        plain=all(map(_is_plain, runs)),
+        least_margins=getattr(model, "least_margins_", np.empty(0)),
+        plain=all(map(_is_plain, runs, delivered)),
         shape=shape,
         hard=hard,
-        optimal=optimal,
+        scheme=scheme,
     )
 
 
 def edges_of(run: Any) -> Array | None:
-    """Return the edge of each round of a boosting run; None if it recorded none."""
+    """Return the edge of each round that was run; None if they were not recorded."""
     if hasattr(run, "weak_learner_edge_"):
         return np.asarray(run.weak_learner_edge_, np.float64)
     if hasattr(run, "estimator_errors_") and len(run.classes_) == 2:
         errors = np.asarray(run.estimator_errors_, np.float64)
         return 1.0 - 2.0 * errors[: len(run.estimators_)]
     return None
+
+
+def _failed_unrecorded(run: Any) -> bool:
+    """Whether a round without an edge ended the fit, of which no edge was kept.
+
+    scikit-learn's AdaBoost throws the learner of such a round away. It has place for
+    the errors of all rounds that it was to run, and ends early otherwise only where a
+    learner makes no error, or the weights overflow.
+    """
+    if not hasattr(run, "estimator_errors_"):
+        return False
+    n_rounds = len(run.estimators_)
+    return n_rounds < len(run.estimator_errors_) and (
+        run.estimator_errors_[n_rounds - 1] > 0
+    )
+
+
+def _delivered(run: Any) -> Array | None:
+    """Return the edges of the rounds that are in the model; None if not recorded.
+
+    Rounds at the end may have been run and left out. In a thinned model other rounds
+    were, and the first edges are not those of its rounds; then neither are its sizes.
+    """
+    edges = edges_of(run)
+    if edges is None or not hasattr(run, "ensemble_"):
+        return edges
+    if run.stop_reason_ == PERFECT:  # the last round alone is the model
+        return edges[-1:]
+    return edges[: run.ensemble_.n_rounds]
 
 
 def margins_of(run: Any, X: Any, y: NDArray[Any]) -> Array | None:
@@ -106,12 +139,16 @@ def margins_of(run: Any, X: Any, y: NDArray[Any]) -> Array | None:
     """
     if len(run.classes_) != 2:
         return None
-    if hasattr(run, "margins"):
+    if hasattr(run, "weak_learner_edge_"):
         if not run._recipe.votes:  # sums of numbers without a bound
             return None
         return np.asarray(run.margins(X, y), np.float64)
     if not hasattr(run, "estimator_weights_"):
         return None
+    # The learners were given arrays, too, and would warn of names.
+    X = check_array(
+        X, accept_sparse=("csr", "csc"), dtype=None, ensure_all_finite=False
+    )
     weight = run.estimator_weights_[: len(run.estimators_)]
     right = sum(
         share * np.where(learner.predict(X) == y, 1.0, -1.0)
@@ -152,9 +189,19 @@ def _most_leaves(hypothesis: Any) -> int | None:
     return max((tree.n_nodes // 2 + 1 for tree in trees), default=None)
 
 
-def _is_plain(run: Any) -> bool:
-    """Whether the steps are half the log odds of a weak learner's being right."""
-    rate = getattr(run, "learning_rate", None)
-    if hasattr(run, "estimator_weights_") and not hasattr(run, "ensemble_"):
-        return rate == 1
-    return getattr(run, "algorithm", None) == "samme" and rate == 1
+def _is_plain(run: Any, edges: Array | None) -> bool:
+    """Whether weights and steps are AdaBoost's: half the log odds of being right."""
+    if edges is None or len(edges) == 0:
+        return False
+    if hasattr(run, "ensemble_"):
+        if not (run._recipe.votes and isinstance(run.objective_, ExponentialMargin)):
+            return False
+        sizes = np.array([done.size for done in run.ensemble_.rounds])
+    else:
+        sizes = run.estimator_weights_[: len(edges)] / 2
+    if len(sizes) != len(edges):
+        return False
+    if len(edges) == 1 and edges[0] == 1:  # of one that is always right, any size
+        return True
+    inside = (np.abs(edges) < 1).all()
+    return bool(inside and np.allclose(sizes, np.arctanh(edges), rtol=1e-5, atol=0))

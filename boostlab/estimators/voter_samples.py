@@ -23,6 +23,9 @@ MOST_EXAMPLES = 1 << 27
 
 _REDRAWS = 100
 
+_NEARLY = 1e-9
+"""Share of a weight by which rounding may have moved it off a whole number."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
@@ -46,7 +49,8 @@ class Examples:
 
     Theorems about voting speak of examples drawn one by one, where equal ones may
     well be in different parts. So a row of weight w stands for w examples of weight 1
-    and, if w is no whole number, one more of weight ``w - floor(w)``; and rows that
+    and, if w is no whole number to nine digits, one more of weight ``w - floor(w)``;
+    and rows that
     are equal, label included, are one row of the sum of their weights. Hence a row of
     weight 2 is the same as that row given twice, and the order of the rows does not
     matter: they are sorted by a hash of the seed and their contents.
@@ -92,6 +96,9 @@ class Examples:
             code[here], return_index=True, return_inverse=True
         )
         totals = np.bincount(where, weight[here], len(code))
+        # Else a rounding error above a whole number would make one more example.
+        whole = np.round(totals)
+        totals = np.where(np.abs(totals - whole) <= _NEARLY * totals, whole, totals)
         rows = here[first]
         return cls(rows, labels[rows], totals, code)
 
@@ -138,6 +145,35 @@ class Examples:
         totals = np.bincount(which, weight, len(self.rows))
         here = np.flatnonzero(totals)
         return Sample(self.rows[here], totals[here])
+
+
+def samples_of(
+    scheme: str,
+    examples: Examples,
+    n_voters: int | None,
+    most: int | None,
+    rng: np.random.Generator,
+) -> list[Sample]:
+    """Return the samples of a scheme of several voters.
+
+    Parameters
+    ----------
+    scheme : {"majority", "bagging", "subsample"}
+        What the samples are.
+    examples : Examples
+        The training rows, of two classes or more.
+    n_voters : int or None
+        Number of parts or bootstraps; by default 3, or :func:`enough_voters`.
+    most : int or None
+        Number of sub-samples to draw where there are more; None for all.
+    rng : numpy.random.Generator
+        Draws.
+    """
+    if scheme == "majority":
+        return disjoint_parts(examples, n_voters or 3)
+    if scheme == "bagging":
+        return bootstraps(examples, n_voters or enough_voters(examples.n_examples), rng)
+    return sub_samples(examples, most, rng)
 
 
 def bootstraps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,15 +36,8 @@ from boostlab.estimators.parameters import (
     make_generator,
 )
 from boostlab.estimators.rows import check_weight
-from boostlab.estimators.voter_samples import (
-    Examples,
-    Sample,
-    bootstraps,
-    disjoint_parts,
-    enough_voters,
-    sub_samples,
-)
-from boostlab.estimators.voters import answer, fit_voter
+from boostlab.estimators.voter_samples import Examples, Sample, samples_of
+from boostlab.estimators.voters import Ballots, fit_voter, unfitted
 
 Array = NDArray[np.float64]
 
@@ -61,8 +55,10 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     - ``"bagging"``: one run on each of ``O(ln(m / delta))`` bootstrap samples; optimal
       with high probability.
     - ``"subsample"``: one run on each of the ``3^depth`` nested sub-samples of about
-      2 m / 3 rows; optimal with high probability, and the dearest. `max_voters`
-      draws some of them, for which there is no theorem.
+      2 m / 3 rows; optimal with high probability, and the dearest. It wants runs of
+      large margins: with weak learners of edge gamma that is ``AdaBoostClassifier(
+      algorithm="adaboost_nu", nu=gamma / 2)`` of ``2 ln(m) / nu^2`` rounds.
+      `max_voters` draws some of them, for which there is no theorem.
     - ``"single"``: the booster as it is, to compare with.
 
     Sample weights count examples: a row of weight 2 is two examples, which may go to
@@ -113,6 +109,9 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Total weight of the examples of each voter.
     training_errors_ : ndarray of shape (n_voters,)
         Share of its sample's weight that each voter gets wrong.
+    least_margins_ : ndarray of shape (n_voters,)
+        Least normalised margin of each voter on its sample; NaN where the voter is no
+        normalised vote for one of two classes.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -170,7 +169,7 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return a sentence for each combination of parameters that cannot be."""
         faults = []
         by_number = self.scheme in ("majority", "bagging")
-        if isinstance(self.n_voters, int) and not by_number and self.n_voters != 1:
+        if isinstance(self.n_voters, Integral) and not by_number and self.n_voters != 1:
             instead = "max_voters" if self.scheme == "subsample" else "another scheme"
             faults.append(
                 f"n_voters is {self.n_voters}, but scheme={self.scheme!r} has its own "
@@ -180,7 +179,7 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             ("n_voters", self.n_voters if by_number else None),
             ("max_voters", self.max_voters if self.scheme == "subsample" else None),
         ):
-            if isinstance(number, int) and number % 2 == 0:
+            if isinstance(number, Integral) and number % 2 == 0:
                 faults.append(
                     f"{name} is {number}; give an odd number, so that votes between "
                     "two classes cannot tie."
@@ -241,13 +240,18 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_examples_ = examples.n_examples
         samples = self._samples(examples, weight, rng)
         self.sample_sizes_ = np.array([sample.weight.sum() for sample in samples])
-        models = [self._unfitted(rng) for _ in samples]
+        single = self.scheme == "single"
+        models = [
+            clone(self.booster) if single else unfitted(self.booster, rng)
+            for _ in samples
+        ]
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_voter)(model, X, y, sample)
             for model, sample in zip(models, samples, strict=True)
         )
-        self.training_errors_ = np.array([error for _, error in fitted])
-        self.voters_ = [voter for voter, _ in fitted]
+        self.training_errors_ = np.array([error for _, error, _ in fitted])
+        self.least_margins_ = np.array([margin for _, _, margin in fitted])
+        self.voters_ = [voter for voter, _, _ in fitted]
         return self
 
     def _samples(
@@ -259,21 +263,7 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.scheme == "single":
             here = np.flatnonzero(weight)
             return [Sample(here, weight[here])]
-        if self.scheme == "majority":
-            return disjoint_parts(examples, self.n_voters or 3)
-        if self.scheme == "bagging":
-            n_voters = self.n_voters or enough_voters(examples.n_examples)
-            return bootstraps(examples, n_voters, rng)
-        return sub_samples(examples, self.max_voters, rng)
-
-    def _unfitted(self, rng: np.random.Generator) -> Any:
-        """Return a clone of the booster with seeds of its own."""
-        model = clone(self.booster)
-        if self.scheme != "single":
-            params = sorted(model.get_params())
-            seeds = [name for name in params if name.split("__")[-1] == "random_state"]
-            model.set_params(**{name: int(rng.integers(2**31)) for name in seeds})
-        return model
+        return samples_of(self.scheme, examples, self.n_voters, self.max_voters, rng)
 
     def vote_counts(self, X: Any) -> NDArray[np.int64]:
         """Count the voters for each class.
@@ -288,7 +278,7 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of int, shape (n_samples, n_classes)
             Columns in the order of ``classes_``; rows sum to the number of voters.
         """
-        return self._answers(X)[0]
+        return self._ballots(X).counts
 
     def decision_function(self, X: Any) -> Array:
         """Return the score that labels and probabilities follow from.
@@ -368,26 +358,17 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _scores(self, X: Any) -> Array:
         """Return the score of each class, rows summing to 1, shape (n, K)."""
-        counts, proba = self._answers(X)
-        if self.vote == "soft":
-            return proba
-        n_voters = max(1, len(self.voters_))
-        return (counts + proba / 2) / (n_voters + 0.5)
+        ballots = self._ballots(X)
+        return ballots.proba if self.vote == "soft" else ballots.scores()
 
-    def _answers(self, X: Any) -> tuple[NDArray[np.int64], Array]:
-        """Return the votes, and the mean of the voters' probabilities, (n, K)."""
+    def _ballots(self, X: Any) -> Ballots:
         check_is_fitted(self, "voters_")
         X = self._readable(X)
         validate_data(self, X, skip_check_array=True, reset=False)
         if not self.voters_:
             n_rows = _n_rows(X)
-            return np.ones((n_rows, 1), np.int64), np.ones((n_rows, 1))
-        answers = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(answer)(voter, X, self.classes_) for voter in self.voters_
-        )
-        counts = sum(answer[0] for answer in answers)
-        # Summed in the order of the voters, which no number of jobs changes.
-        return counts, sum(answer[1] for answer in answers) / len(answers)
+            return Ballots(np.ones((n_rows, 1), np.int64), np.ones((n_rows, 1)))
+        return Ballots.of(self.voters_, X, self.classes_, self.n_jobs)
 
     def _readable(self, X: Any) -> Any:
         """Return X as something that rows can be taken from; frames as they are."""

@@ -85,6 +85,17 @@ def test_weights_that_are_no_whole_numbers():
     assert set(each[examples.rows[which] == 5]) == {3.0}
 
 
+def test_a_rounding_error_above_a_whole_number_makes_no_example():
+    X, labels, _ = data(6)
+    third = (0.1 + 0.2) / 0.3
+    assert third > 1
+    weight = np.array([third, 1.0, 2 * third, 1 - 1e-12, 1.0, 1 + 1e-6])
+    examples = Examples.of(X, labels, weight, 0)
+    assert examples.n_examples == 1 + 1 + 2 + 1 + 1 + 2
+    found = np.sort(examples.weight)
+    np.testing.assert_array_equal(found, [1, 1, 1, 1, 1 + 1e-6, 2])
+
+
 def test_too_many_examples(monkeypatch):
     monkeypatch.setattr(voter_samples, "MOST_EXAMPLES", 100)
     X, labels, _ = data(6)

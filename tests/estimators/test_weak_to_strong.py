@@ -159,6 +159,19 @@ def test_strings_and_missing_values_go_to_the_booster():
     assert model.fit(frame, y).score(frame, y) == 1
 
 
+def test_least_margins_are_those_on_the_voters_own_samples():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = voters("majority", AdaBoostClassifier(n_estimators=5)).fit(X, y)
+    assert model.least_margins_.shape == (3,)
+    # A margin is above 0 exactly where the voter is right.
+    assert ((model.least_margins_ > 0) == (model.training_errors_ == 0)).all()
+    booster = DecisionTreeClassifier()
+    assert np.isnan(voters("majority", booster).fit(X, y).least_margins_).all()
+    single = voters("single", AdaBoostClassifier(n_estimators=150)).fit(X, y)
+    margins = single.certificate(X, y).margins
+    assert single.least_margins_ == margins.min() > 0
+
+
 def test_a_single_class():
     model = voters("majority").fit(np.ones((5, 2)), ["only"] * 5)
     assert model.voters_ == []
@@ -213,6 +226,8 @@ def test_faulty_parameters(name):
         ({"scheme": "subsample", "n_voters": 5}, "leave n_voters=None, and give max"),
         ({"scheme": "single", "n_voters": 3}, "give another scheme"),
         ({"scheme": "subsample", "max_voters": 4}, "max_voters is 4; give an odd"),
+        ({"n_voters": np.int64(4)}, "n_voters is 4; give an odd"),
+        ({"scheme": "subsample", "max_voters": np.int8(4)}, "max_voters is 4; give"),
     ],
 )
 def test_conflicts(params, message):
