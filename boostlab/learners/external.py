@@ -52,6 +52,10 @@ def votes_of_shares(share: Array, predict: str) -> Array:
     return (n_classes * share - 1.0) / (n_classes - 1.0)
 
 
+MOST_REPEATS = 8
+"""Whole weights are numbers of rows, up to this many times the rows there are."""
+
+
 @register("external")
 class External(Piece):
     """A scikit-learn estimator, cloned and fitted anew every round.
@@ -75,7 +79,8 @@ class External(Piece):
     ``random_state`` of it, nested ones included, is drawn anew each round from the
     generator of the fit. An estimator whose ``fit`` has no ``sample_weight`` is given,
     unless all weights are equal, a bootstrap sample of the rows drawn in proportion to
-    the weights: right on average, but noisier. (Of a pipeline, the last step gets the
+    the weights: right on average, but noisier. Weights that are whole numbers, of 8 on
+    average at most, say how often it gets a row. (Of a pipeline, the last step gets the
     weights.) Models with such hypotheses can be pickled, but not saved as model files.
 
     Source: for classifiers, Hastie, Rosset, Zhu, Zou (2009), Multi-class AdaBoost,
@@ -215,9 +220,19 @@ def _fit(
     equal = (weight == weight[0]).all()
     parameter = _weight_parameter(model)
     if parameter is None and not equal:
-        counting = rng.choice(counting, len(counting), p=weight / weight.sum())
+        counting = _resampled(counting, weight, rng)
     weights = {} if parameter is None else {parameter: weight}
     return model.fit(x[counting], y[counting], **weights)
+
+
+def _resampled(
+    rows: NDArray[np.intp], weight: Array, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return rows as often as their weights say, or drawn in proportion to them."""
+    whole = (weight == np.rint(weight)).all()
+    if whole and weight.sum() <= MOST_REPEATS * len(rows):
+        return np.repeat(rows, weight.astype(np.intp))
+    return rng.choice(rows, len(rows), p=weight / weight.sum())
 
 
 def _weight_parameter(model: BaseEstimator) -> str | None:

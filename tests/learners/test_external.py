@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import AdaBoostClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -14,7 +14,7 @@ from sklearn.svm import SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from boostlab.data.table import Table
-from boostlab.learners.external import External
+from boostlab.learners.external import External, _fit
 from boostlab.state import State, Target
 
 
@@ -124,7 +124,7 @@ def test_estimators_without_weights_see_rows_drawn_by_weight():
     n = 400
     table = Table(np.zeros((n, 1)))
     heavy = np.arange(n) < n // 2
-    step, weight = np.where(heavy, 1.0, 0.0), np.where(heavy, 3.0, 1.0)
+    step, weight = np.where(heavy, 1.0, 0.0), np.where(heavy, 1.5, 0.5)
     target = Target(table, weight, gradient=(-step * weight)[:, None])
     mean = KNeighborsRegressor(n_neighbors=n)
     _, values = fit(mean, target)
@@ -311,3 +311,24 @@ def test_xgboost_serves_as_a_weak_learner():
     error = (weight * (values - step) ** 2).sum()
     mean = (weight * step).sum(axis=0) / weight.sum(axis=0)
     assert error < 0.8 * (weight * (mean - step) ** 2).sum()
+
+
+class Counts(RegressorMixin, BaseEstimator):
+    """It takes no weights, and keeps the rows that it was given."""
+
+    def fit(self, X, y):
+        self.rows_ = np.sort(X[:, 0])
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+def test_whole_weights_say_how_often_a_row_is_given():
+    X = np.arange(4.0)[:, None].astype(np.float32)
+    weight = np.array([3.0, 1.0, 0.0, 2.0])
+    rng = np.random.default_rng(0)
+    model = _fit(Counts(), X, np.zeros(4), weight, rng)
+    np.testing.assert_array_equal(model.rows_, [0, 0, 0, 1, 3, 3])
+    drawn = _fit(Counts(), X, np.zeros(4), weight * 100, rng)
+    assert len(drawn.rows_) == 3
