@@ -23,6 +23,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from boostlab.estimators import (
         AdaBoostClassifier,
+        AdaBoostRegressor,
         BoostingClassifier,
         BoostingRegressor,
         GBNNClassifier,
@@ -52,6 +53,7 @@ except PackageNotFoundError:  # imported from a source tree that is not installe
 
 __all__ = [
     "AdaBoostClassifier",
+    "AdaBoostRegressor",
     "BoostingClassifier",
     "BoostingRegressor",
     "GBNNClassifier",
@@ -75,6 +77,7 @@ __all__ = [
 # Imported when first used, so that `import boostlab` stays cheap.
 _HOME = {
     "AdaBoostClassifier": "boostlab.estimators",
+    "AdaBoostRegressor": "boostlab.estimators",
     "BoostingClassifier": "boostlab.estimators",
     "BoostingRegressor": "boostlab.estimators",
     "GBNNClassifier": "boostlab.estimators",

@@ -122,7 +122,9 @@ class Update(Protocol):
     """What the step changes: the raw prediction, a representation, an energy.
 
     The same piece replays the rounds at prediction time. ``additive`` says that it
-    only ever adds to the raw prediction, so that rounds may be fused.
+    only ever adds to the raw prediction, so that rounds may be fused. One that is not,
+    but is faster where only the last prediction matters, may have
+    ``at_once(state, rounds)``.
     """
 
     additive: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -308,9 +308,11 @@ class Ensemble:
     def predict(self, table: Table) -> Array:
         """Return the raw prediction of the rows of `table`, shape (n, K)."""
         state = self._unlabelled(table)
-        fused = self.fused()
+        fused, at_once = self.fused(), getattr(self.update, "at_once", None)
         if fused is not None:
             fused.add_to(state.raw_prediction, table)
+        elif at_once is not None and not _corrected(self.rounds):
+            at_once(state, self.rounds)
         else:
             for _ in self.replay(state):
                 pass
@@ -334,8 +336,11 @@ def _fused(rounds: tuple[Round, ...]) -> Any:
     """Return the rounds as one predictor, or None where there is no such."""
     kinds = {type(done.hypothesis) for done in rounds}
     fuse = getattr(next(iter(kinds)), "fuse", None) if len(kinds) == 1 else None
-    corrected = any(done.correction is not None for done in rounds)
-    return None if fuse is None or corrected else fuse(rounds)
+    return None if fuse is None or _corrected(rounds) else fuse(rounds)
+
+
+def _corrected(rounds: Sequence[Round]) -> bool:
+    return any(done.correction is not None for done in rounds)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,10 +7,12 @@ here because that of scikit-learn 1.6 does not get along with recent pytest.
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from boostlab import (
     AdaBoostClassifier,
+    AdaBoostRegressor,
     BoostingClassifier,
     BoostingRegressor,
     GBNNClassifier,
@@ -44,6 +46,16 @@ ESTIMATORS = {
     "smoothboost": AdaBoostClassifier(algorithm="smooth"),
     "brownboost adaboost": AdaBoostClassifier(algorithm="brown"),
     "lpboost": AdaBoostClassifier(algorithm="lp", nu=0.2, n_estimators=10),
+    "samme.r": AdaBoostClassifier(algorithm="samme.r", n_estimators=20),
+    "logitboost": AdaBoostClassifier(algorithm="logit", n_estimators=20),
+    "madaboost": AdaBoostClassifier(algorithm="mada", n_estimators=20),
+    "adaboost regressor": AdaBoostRegressor(),
+    "adaboost regressor, external": AdaBoostRegressor(
+        DecisionTreeRegressor(max_depth=3), "exponential", n_estimators=10
+    ),
+    "adaboost regressor, early stopping": AdaBoostRegressor(
+        loss="square", early_stopping=True
+    ),
     "marginboost": AdaBoostClassifier(algorithm="margin", n_estimators=20),
     "regressor": GradientBoostingRegressor(),
     "classifier": GradientBoostingClassifier(),

@@ -1,9 +1,15 @@
 import numpy as np
+import pytest
 
 from boostlab.contributions import Dense
 from boostlab.data.table import Table
-from boostlab.state import State
-from boostlab.updates import AddToPrediction, AddToRepresentation, representation
+from boostlab.state import Round, State
+from boostlab.updates import (
+    AddToPrediction,
+    AddToRepresentation,
+    WeightedMedian,
+    representation,
+)
 
 
 def state():
@@ -44,3 +50,68 @@ def test_a_representation_of_another_width_may_be_carried():
 def test_only_predictions_are_additive():
     assert AddToPrediction.additive
     assert not AddToRepresentation.additive
+
+
+def medians(votes, sizes):
+    """Return the weighted median of each column, by its definition."""
+    least = []
+    for column in votes.T:
+        enough = [
+            v for v in column if sizes[column <= v].sum() >= 0.5 * sizes.sum() - 1e-9
+        ]
+        least.append(min(enough))
+    return np.array(least)
+
+
+class Said:
+    """A hypothesis that has the same to say whatever it is asked."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def contribution(self, state):
+        return Dense(self.values)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_weighted_median_of_every_round(n_outputs, ties):
+    rng = np.random.default_rng(0)
+    n, n_rounds = 5000, 30
+    votes = rng.normal(size=(n_rounds, n, n_outputs))
+    sizes = rng.exponential(size=n_rounds)
+    if ties:
+        votes, sizes = np.round(votes), np.ones(n_rounds)
+    sizes[7] = 0.0
+    table = Table(np.zeros((n, 1), np.float32))
+    baseline = np.arange(1.0, n_outputs + 1)
+
+    def fresh():
+        raw = np.empty((n, n_outputs), order="F")
+        raw[:] = baseline
+        return State(table, None, None, baseline, raw)
+
+    here, some = fresh(), slice(0, n, 97)
+    for i in range(n_rounds):
+        WeightedMedian()(here, Dense(votes[i]), sizes[i])
+        for k in range(n_outputs):
+            said, own = votes[: i + 1, some, k], sizes[: i + 1]
+            wanted = baseline[k] + medians(said[own > 0], own[own > 0])
+            np.testing.assert_array_equal(here.raw_prediction[some, k], wanted)
+    rounds = [Round(Said(v), s) for v, s in zip(votes, sizes, strict=True)]
+    other = fresh()
+    WeightedMedian().at_once(other, rounds)
+    np.testing.assert_array_equal(other.raw_prediction, here.raw_prediction)
+    WeightedMedian().at_once(none := fresh(), [])
+    assert (none.raw_prediction == baseline).all()
+
+
+def test_what_has_no_place_in_a_median_is_refused():
+    for size in (-0.5, np.ones(2), np.nan):
+        with pytest.raises(ValueError, match="got the size"):
+            WeightedMedian()(state(), Dense(np.ones((2, 1))), size)
+        with pytest.raises(ValueError, match="got the size"):
+            WeightedMedian().at_once(state(), [Round(Said(np.ones((2, 1))), size)])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        WeightedMedian()(state(), Dense(np.full((2, 1), np.nan)), 1.0)
+    assert not WeightedMedian.additive

@@ -5,7 +5,7 @@ from boostlab.directions.gradient import Gradient
 from boostlab.directions.natural import NaturalGradient
 from boostlab.directions.newton import Newton
 from boostlab.directions.representation import RepresentationGradient
-from boostlab.directions.reweighting import Reweighting
+from boostlab.directions.reweighting import ReweightedTargets, Reweighting
 from boostlab.directions.sampled import GOSS, MVS, Sampled
 from boostlab.directions.working import WorkingResponse
 
@@ -18,6 +18,7 @@ __all__ = [
     "NaturalGradient",
     "Newton",
     "RepresentationGradient",
+    "ReweightedTargets",
     "Reweighting",
     "Sampled",
     "WorkingResponse",

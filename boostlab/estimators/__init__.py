@@ -1,6 +1,7 @@
 """The scikit-learn face: named systems as short recipes of pieces."""
 
 from boostlab.estimators.adaboost import AdaBoostClassifier
+from boostlab.estimators.adaboost_regressor import AdaBoostRegressor
 from boostlab.estimators.gbnn import GBNNClassifier, GBNNRegressor
 from boostlab.estimators.generic import BoostingClassifier, BoostingRegressor
 from boostlab.estimators.gradient_boosting import (
@@ -18,6 +19,7 @@ from boostlab.estimators.weak_to_strong import WeakToStrong
 
 __all__ = [
     "AdaBoostClassifier",
+    "AdaBoostRegressor",
     "BoostingClassifier",
     "BoostingRegressor",
     "GBNNClassifier",

@@ -13,12 +13,12 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from boostlab.boosting import Boosting
-from boostlab.callbacks.vote_stopping import VoteStopping
 from boostlab.estimators.base import BaseBoosting
 from boostlab.estimators.classification import Classification
 from boostlab.estimators.parameters import Choice, Domain, Number
 from boostlab.estimators.pieces import LearnerOrName, learner_piece, schedule_faults
 from boostlab.estimators.rows import Rows
+from boostlab.estimators.voting import VotingRounds
 from boostlab.estimators.voting_recipes import MARGIN_LOSSES, RECIPES, Recipe, adds_up
 from boostlab.learners.tree import Tree
 from boostlab.objectives.margin import voted_class
@@ -29,11 +29,8 @@ from boostlab.updates import AddToPrediction
 
 Array = NDArray[np.float64]
 
-EDGE = "edge"
-"""Name of the curve of edges in ``history_``; its first entry is NaN."""
 
-
-class AdaBoostClassifier(Classification):
+class AdaBoostClassifier(VotingRounds, Classification):
     """AdaBoost and its kin: weighted votes of weak classifiers.
 
     Each round fits the learner to the labels with weights that are greater the more a
@@ -195,7 +192,6 @@ class AdaBoostClassifier(Classification):
         "min_samples_leaf": Number(at_least=0),
         "max_bins": Number(at_least=2, at_most=255, integer=True),
     }
-    _also_saved = ("stop_reason_",)
 
     def __init__(
         self,
@@ -251,12 +247,6 @@ class AdaBoostClassifier(Classification):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    @property
-    def weak_learner_edge_(self) -> Array:
-        """The edge of every round that was run, those left out included."""
-        check_is_fitted(self)
-        return self.history_.get(EDGE, np.empty(1))[1:]
 
     @property
     def estimator_weights_(self) -> Array:
@@ -374,11 +364,6 @@ class AdaBoostClassifier(Classification):
             sampler=RowsAndColumns(),
         )
 
-    def _own_monitors(self, previous: Ensemble | None) -> list[Monitor]:
-        edges = None if previous is None else self.weak_learner_edge_
-        self._stopping = VoteStopping(edges)
-        return [self._stopping]
-
     def _store(
         self,
         ensemble: Ensemble,
@@ -386,31 +371,9 @@ class AdaBoostClassifier(Classification):
         start: dict[str, Any],
         rng: np.random.Generator,
     ) -> None:
-        stopping = vars(self).pop("_stopping", None)
-        edges = np.empty(0) if stopping is None else stopping.edges_
-        curves = {**curves, EDGE: np.concatenate([[np.nan], edges])}
         super()._store(ensemble, curves, start, rng)
-        if stopping is not None:
+        if self.stop_reason_ != "one_class":
             self.objective_ = self._recipe.finished(self.objective_, self.n_iter_)
-        self.stop_reason_ = "one_class" if stopping is None else stopping.reason_
-        self._warn(edges)
-
-    def _warn(self, edges: Array) -> None:
-        """Say what users of AdaBoost stumble over."""
-        if self.stop_reason_ == "perfect_learner" and len(edges) == 1:
-            warnings.warn(
-                "The learner of the first round makes no error on the training rows, "
-                "so there is nothing to boost; give a weaker learner.",
-                UserWarning,
-                stacklevel=2,
-            )
-        elif self.stop_reason_ == "no_edge" and len(edges) == 1:
-            warnings.warn(
-                "The learner of the first round is no better than chance, so the model "
-                "has no rounds; give a stronger learner.",
-                UserWarning,
-                stacklevel=2,
-            )
 
     def _labels(self, raw: Array) -> NDArray[Any]:
         if self._is_constant():

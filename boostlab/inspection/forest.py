@@ -88,6 +88,11 @@ def _trees_of(ensemble: Ensemble, what: str) -> FusedTrees | None:
     """Return the trees of all rounds, None if there is no round."""
     if not ensemble.rounds:
         return None
+    if not ensemble.update.additive:
+        raise TypeError(
+            f"Only ensembles whose rounds add up have {what}, and the update of this "
+            f"one is {type(ensemble.update).__name__}."
+        )
     fused = ensemble.fused()
     if not isinstance(fused, FusedTrees):
         kinds = sorted({type(done.hypothesis).__name__ for done in ensemble.rounds})

@@ -38,6 +38,7 @@ from boostlab.objectives.regression import (
     Quantile,
     SquaredError,
 )
+from boostlab.objectives.relative_error import RelativeError
 from boostlab.protocols import Objective
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Poisson",
     "Quantile",
     "RankingObjective",
+    "RelativeError",
     "SigmoidMargin",
     "SmoothMeasure",
     "SoftMargin",

@@ -9,7 +9,14 @@ from boostlab.steps.newton_scalar import NewtonScalar
 from boostlab.steps.own_units import OwnUnits
 from boostlab.steps.representation import RepresentationStep
 from boostlab.steps.shrinkage import Shrinkage
-from boostlab.steps.vote import EqualVote, NuVote, RecordedStep, Vote, VotingStep
+from boostlab.steps.vote import (
+    EqualVote,
+    MedianVote,
+    NuVote,
+    RecordedStep,
+    Vote,
+    VotingStep,
+)
 
 __all__ = [
     "BrownStep",
@@ -18,6 +25,7 @@ __all__ = [
     "DropoutStep",
     "EqualVote",
     "LineSearch",
+    "MedianVote",
     "NewtonScalar",
     "NuVote",
     "OwnUnits",

@@ -82,7 +82,7 @@ class VotingPiece(Piece):
         A learner that is never wrong gets the vote 1, one without an edge gets 0, and
         both end the fit (:class:`boostlab.callbacks.VoteStopping`).
         """
-        shown = showing(state, contribution)
+        shown = self.showing(objective, state, contribution)
         record(state, shown)
         if shown.perfect:
             state.carried[STOP] = PERFECT
@@ -91,6 +91,12 @@ class VotingPiece(Piece):
             state.carried[STOP] = NO_EDGE
             return 0.0
         return self.size(objective, state, contribution, shown)
+
+    def showing(
+        self, objective: Objective, state: State, contribution: Contribution
+    ) -> Showing:
+        """Return how the learner has done; classes by default."""
+        return showing(state, contribution)
 
     def size(
         self,
@@ -143,6 +149,43 @@ def half_log_odds(shown: Showing) -> float:
     others = shown.n_classes - 1.0
     odds = np.log1p(-shown.error) - np.log(shown.error) + np.log(others)
     return float(others**2 / shown.n_classes * odds)
+
+
+@register("median_vote")
+class MedianVote(Vote):
+    """The vote of AdaBoost.R2, ``log((1 - e) / e)`` of a regressor's average loss e.
+
+    The average is over the round's weights, and the objective has
+    ``vote_losses(state, votes)``, from 0 to 1. The edge is ``1 - 2 e``.
+
+    Source: Drucker (1997), Improving regressors using boosting techniques, steps 5, 6
+    and 8.
+
+    Parameters
+    ----------
+    learning_rate : float, default=1.0
+        Factor on the vote, greater than 0.
+    """
+
+    def showing(
+        self, objective: Objective, state: State, contribution: Contribution
+    ) -> Showing:
+        """Return the average loss as the error of two classes."""
+        losses = objective.vote_losses(state, contribution.values()[:, 0])
+        error = float((state.carried[DISTRIBUTION] * losses).sum())
+        if not losses.any():
+            return Showing(0.0, 2, True)
+        return Showing(max(error, np.finfo(float).tiny), 2, False)
+
+    def size(
+        self,
+        objective: Objective,
+        state: State,
+        contribution: Contribution,
+        shown: Showing,
+    ) -> float:
+        """Return the learning rate times the vote."""
+        return 2.0 * super().size(objective, state, contribution, shown)
 
 
 @register("nu_vote")
