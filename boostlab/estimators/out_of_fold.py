@@ -11,6 +11,7 @@ its means still gain.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +40,15 @@ SHARE = (1.0 + (N_FOLDS - 1) / N_FOLDS) / 2
 After all of them a fold, which sees fewer rows, is surer than the model, and after its
 own best number less sure; this is the middle.
 """
+
+PACE = 2
+"""Factor on the learning rate in folds that find the number of rounds.
+
+They then need so many fewer rounds: of the time of a fit the folds took three quarters.
+"""
+
+FASTEST = 0.1
+"""Learning rate above which folds do not go faster than the model."""
 
 LONGEST = 0.5
 """Longest step of the constants' search."""
@@ -154,8 +164,7 @@ class Spread:
 
     def _raw(self, rows: Unseen, shift: Array) -> Array:
         """Return raw predictions within the limits, shape (n, K), Fortran order."""
-        moved = rows.shifted(shift)
-        return self._objective.clipped(moved.raw, moved.baseline)
+        return self._objective.clipped(rows.shifted(shift).raw, rows.baseline)
 
 
 def shifted(ensemble: Ensemble, shift: Array) -> Ensemble:
@@ -201,7 +210,8 @@ def cross_validated(
     """Return a number of rounds, and all rows as predicted by fits without them.
 
     In four folds, each of which holds a part of the rows out. Without `n_rounds` each
-    fold finds its best number; the result is their geometric mean, times 4 / 3 as in
+    fold finds its best number, with steps of :data:`PACE` times the length; the result
+    is their geometric mean, times as much, and times 4 / 3 as in
     :func:`boostlab.estimators.rounds.chosen_rounds`. The rows are predicted after the
     share :data:`SHARE` of that number of rounds (or those that were run), since the
     more there are the surer they are.
@@ -222,14 +232,15 @@ def cross_validated(
     unseen : Unseen or None
         None where no row can be held out, as all are equal.
     """
+    pace = 1 if n_rounds is not None else _pace(estimator)
     folds = list(_fits(estimator, data, n_rounds))
     if not folds:
         return n_rounds or PLAIN_ROUNDS, None
     if n_rounds is None:
         best = [rounds for _, _, rounds in folds if rounds is not None]
         mean = float(np.exp(np.mean(np.log(np.maximum(best or [PLAIN_ROUNDS], 1)))))
-        n_rounds = min(round(mean * N_FOLDS / (N_FOLDS - 1)), MOST_ROUNDS)
-    asked = max(1, round(SHARE * n_rounds))
+        n_rounds = min(round(pace * mean * N_FOLDS / (N_FOLDS - 1)), MOST_ROUNDS)
+    asked = max(1, round(SHARE * n_rounds / pace))
     parts = [Unseen.by(rounds[:asked], problem) for rounds, problem, _ in folds]
     return n_rounds, Unseen.joined(parts)
 
@@ -239,21 +250,35 @@ def _fits(
 ) -> Iterator[tuple[Ensemble, Problem, int | None]]:
     """Yield of each fold the rounds, the held-out rows, and the best round if any."""
     stratify = hasattr(estimator, "classes_")
+    paced = estimator if n_rounds is not None else _paced(estimator)
     for number, (rows, aside) in enumerate(parted(data.rows, data.seed, stratify)):
         fold = replace(data, rows=rows, held_out=aside)
         problem = estimator._problem(fold)
         objective = estimator._objective_of(problem, False)
-        boosting: Boosting = estimator._make_boosting(objective)
+        boosting: Boosting = paced._make_boosting(objective)
         # A generator of its own, so that the fit that follows does not depend on it.
         rng = np.random.default_rng([data.seed, number])
         monitors = []
         if n_rounds is None:
             monitors.append(_stopping(estimator, fold, objective))
-        run = boosting.fit(problem, n_rounds or MOST_ROUNDS, rng, monitors)
+        most = n_rounds or MOST_ROUNDS // _pace(estimator)
+        run = boosting.fit(problem, most, rng, monitors)
         found = None
         if monitors and np.isfinite(monitors[0].losses_).any():
             found = monitors[0].best_round_
         yield run.ensemble, problem.validation, found
+
+
+def _pace(estimator: Any) -> int:
+    """Return how many rounds of the model one round of a fold stands for."""
+    return PACE if PACE * estimator._value("learning_rate") <= FASTEST else 1
+
+
+def _paced(estimator: Any) -> Any:
+    """Return the estimator with the longer steps of folds."""
+    faster = copy(estimator)
+    faster.learning_rate = _pace(estimator) * estimator._value("learning_rate")
+    return faster
 
 
 def _stopping(

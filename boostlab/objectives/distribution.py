@@ -325,7 +325,8 @@ class DistributionObjective(PointwiseObjective):
     def _reach(self, baseline: Array) -> tuple[Array, Array, list[int], Array]:
         """Return least, greatest, which of them are finite, and longest steps."""
         # Asked several times a round, and always of the same baseline.
-        if self._reached is None or self._reached[0] is not baseline:
+        known = None if self._reached is None else self._reached[0]
+        if known is not baseline and not np.array_equal(known, baseline):
             family = self.family
             infinite = np.full(len(baseline), np.inf)
             low, high, longest = -infinite, infinite, infinite

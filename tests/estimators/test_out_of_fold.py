@@ -117,6 +117,26 @@ def test_the_model_is_that_of_the_number_chosen_but_for_the_spread():
     assert same.baseline_prediction_[1] == given.baseline_prediction_[1]
 
 
+@pytest.mark.parametrize(("rate", "factor"), [(0.04, 2), (0.05, 2), (0.06, 1)])
+def test_folds_take_longer_steps_of_which_they_need_fewer(rate, factor, monkeypatch):
+    X, y = noisy()
+    rates = []
+    make = NGBoostRegressor._make_boosting
+
+    def watched(self, objective):
+        boosting = make(self, objective)
+        rates.append(boosting.step.learning_rate)
+        return boosting
+
+    monkeypatch.setattr(NGBoostRegressor, "_make_boosting", watched)
+    fit = model(learning_rate=rate).fit(X, y)
+    assert rates == [rate] + [factor * rate] * 4
+    assert fit.learning_rate == rate
+    rates.clear()
+    model(learning_rate=rate, n_estimators=5, recalibrate=True).fit(X, y)
+    assert rates == [rate] * 5
+
+
 def test_a_weight_of_2_is_the_row_given_twice():
     X, y = noisy()
     weight = np.where(np.arange(len(y)) < 60, 2.0, 1.0)
