@@ -283,6 +283,7 @@ typedef struct {
     int32_t n_node_features;   /* features drawn for each node; n_features for all */
     uint64_t seed;             /* of the dither and of the features drawn */
     double min_gain;           /* least gain of a split */
+    int32_t fair_ties;         /* of equal splits draw the feature, and cut the middle */
     int32_t n_tree_features;   /* drawn for the tree; of these, n_level_features are */
     int32_t n_level_features;  /* drawn for each level, of these n_node_features */
     const uint64_t *interactions;   /* (n_features, interaction_words): bit s of feature

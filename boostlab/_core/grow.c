@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SAME_WIDTH 1e-6    /* of a gap: distances that differ by less are the same */
+
 static void new_node(bl_grower *s, bl_tree *tree, bl_node_state node)
 {
     int64_t id = s->n_nodes++, k = s->target->n_outputs;
@@ -23,11 +25,27 @@ static void new_node(bl_grower *s, bl_tree *tree, bl_node_state node)
         tree->subset[id] = -1;
 }
 
+/* The bin of the border nearest the middle of the gap that the split goes through; of
+ * two as near the upper one, since a value in the middle itself belongs on the left. */
+static int32_t middle_bin(const bl_node_state *node, const double *borders)
+{
+    int32_t best = node->split.bin;
+    double middle = 0.5 * borders[best] + 0.5 * borders[node->gap_end];
+    double as_near = SAME_WIDTH * (borders[node->gap_end] - borders[best]);
+    for (int32_t b = best + 1; b <= node->gap_end; b++)
+        if (fabs(borders[b] - middle) <= fabs(borders[best] - middle) + as_near)
+            best = b;
+    return best;
+}
+
 void bl_split_node(bl_grower *s, bl_tree *tree, int32_t id, const double *borders,
                    const int64_t *offsets)
 {
     bl_node_state *node = s->nodes + id;
-    int32_t f = node->feature, bin = node->split.bin;
+    int32_t f = node->feature;
+    if (node->gap_end > node->split.bin)
+        node->split.bin = middle_bin(node, borders + offsets[f]);
+    int32_t bin = node->split.bin;
     int last = bin == s->bins->n_bins[f] - 1;
     int64_t middle = node->begin + bl_partition_node(s, node);
     tree->feature[id] = f;

@@ -16,6 +16,7 @@ typedef struct {
     int64_t begin, end;            /* rows in grower.order */
     bl_split split;
     int32_t feature;               /* of the split; -1: none */
+    int32_t gap_end;               /* last bin whose cut parts the rows as the split's */
     int32_t depth;
     int64_t *cells;                /* histogram kept for subtraction, or NULL */
 } bl_node_state;

@@ -156,10 +156,11 @@ static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
         return 1;
     if (!PyTuple_Check(a->rules))
         return fail("rules must be a tuple or None");
-    if (!PyArg_ParseTuple(a->rules, "ddddiOOiii:rules", &p->min_gain, &p->l1,
+    if (!PyArg_ParseTuple(a->rules, "ddddiOOiii|i:rules", &p->min_gain, &p->l1,
                           &p->max_delta_step, &p->path_smoothing, &p->random_splits,
                           &a->monotone, &a->interactions, &p->n_tree_features,
-                          &p->n_level_features, &p->oblivious))
+                          &p->n_level_features, &p->oblivious,
+                          &p->fair_ties))
         return 0;
     if (!(p->min_gain >= 0) || !(p->l1 >= 0) || !(p->path_smoothing >= 0)
         || !(p->max_delta_step > 0) || isinf(p->l1) || isinf(p->path_smoothing))
@@ -167,6 +168,8 @@ static int parse_rules(buffers *held, grow_arguments *a, const bl_bins *bins,
                     "greater");
     if (p->oblivious && p->random_splits)
         return fail("an oblivious tree draws no random splits");
+    if (p->fair_ties && (p->oblivious || p->random_splits))
+        return fail("ties are fair only between the best splits of single nodes");
     if (p->n_tree_features < 1 || p->n_level_features < 1)
         return fail("n_tree_features and n_level_features start at 1");
     if (a->interactions != Py_None) {

@@ -115,6 +115,32 @@ void bl_write_left_total(bl_grower *s, int32_t id)
     }
 }
 
+/* Whether a split of feature j is to be preferred to the node's own, of no more gain. */
+static int beats(const bl_grower *s, int32_t id, const bl_split *split, int64_t j)
+{
+    const bl_node_state *node = s->nodes + id;
+    if (split->bin < 0 || split->gain != node->split.gain || node->feature < 0)
+        return split->bin >= 0 && split->gain > node->split.gain;
+    uint64_t seed = s->params->seed ^ 0x7E7E7E7E7E7E7E7Eu;
+    return s->params->fair_ties
+        && bl_hash(seed, (uint64_t)id, (uint64_t)j)
+            > bl_hash(seed, (uint64_t)id, (uint64_t)node->feature);
+}
+
+/* The last bin after which a cut would part the node's rows as its split does. */
+static int32_t gap_end(const bl_grower *s, const bl_node_state *node)
+{
+    int32_t bin = node->split.bin, n_bins = s->bins->n_bins[node->feature];
+    if (!s->params->fair_ties || node->split.is_subset
+        || (s->bins->categorical && s->bins->categorical[node->feature]))
+        return bin;
+    const int64_t *cells = bl_feature_cells(s, node, node->feature, 0);
+    int32_t next = bin + 1;
+    while (next < n_bins && !cells[(int64_t)next * s->cell_words + s->format.lanes])
+        next++;
+    return next < n_bins ? next - 1 : bin;
+}
+
 void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state *small,
                int64_t *large)
 {
@@ -140,7 +166,7 @@ void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state 
         node->split.gain = 0.0;
         for (int64_t j = 0; j < f; j++) {
             const bl_split *split = s->splits + c * f + j;
-            if (split->bin >= 0 && split->gain > node->split.gain) {
+            if (beats(s, ids[c], split, j)) {
                 node->split = *split;
                 node->feature = (int32_t)j;
             }
@@ -148,6 +174,7 @@ void bl_search(bl_grower *s, const int32_t *ids, int count, const bl_node_state 
         if (node->split.gain < s->params->min_gain)
             node->feature = -1;
         if (node->feature >= 0) {
+            node->gap_end = gap_end(s, node);
             bl_write_left_total(s, ids[c]);
             push(s, ids[c]);
         }

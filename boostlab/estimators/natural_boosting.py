@@ -190,9 +190,17 @@ class NaturalBoosting:
     def _make_learner(self) -> WeakLearner:
         if self.learner is not None:
             return learner_piece(self.learner)
-        tree = Tree(**{name: self._value(name) for name in TREE_DEFAULTS})
+        tree = Tree(
+            **{name: self._value(name) for name in TREE_DEFAULTS},
+            ties=self._ties(),
+        )
         tree.validate()
         return tree
+
+    def _ties(self) -> str:
+        """Return how ties between splits are broken: fairly, as in exact trees."""
+        is_faithful = self.compat is not None and self.growth != "oblivious"
+        return "fair" if is_faithful else "first"
 
     def _make_step(self) -> Step:
         search = "reference" if self.compat == "reference" else self.line_search

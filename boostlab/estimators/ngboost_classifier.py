@@ -51,7 +51,8 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         the same.
     compat : None or "reference", default=None
         "reference" follows the choices of the package ngboost 0.6: its line search, no
-        limits on the steps of single rows, and its values for what is "auto" below.
+        limits on the steps of single rows, fair ties between splits (see
+        :class:`boostlab.learners.Tree`), and its values for what is "auto" below.
     learner : WeakLearner, str or estimator, optional
         Who fits the gradients; by default a tree of the parameters below. See
         :class:`BoostingRegressor` for what can be given.
@@ -66,8 +67,9 @@ class NGBoostClassifier(NaturalBoosting, Classification):
         then fitted to all rows. Each fold stops after 50 rounds without improvement (or
         `n_iter_no_change`, if that is more) in the score that `recalibrate` leaves, or
         in what `scoring` says, and asks no callbacks; the number is the geometric mean
-        of the best ones, times 4 / 3 as the model sees so many more rows. With
-        ``early_stopping=False``, and under `compat`, it is 500.
+        of the best ones, times 4 / 3 as the model sees so many more rows. Folds take
+        steps twice as long (if `learning_rate` is at most 0.05), and half the rounds.
+        With ``early_stopping=False``, and under `compat`, it is 500.
     max_depth : int, None or "auto", default="auto"
         Most splits between the root and a leaf, at least 1; None for no limit. "auto"
         is no limit, and 3 under `compat`.

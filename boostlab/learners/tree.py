@@ -138,6 +138,12 @@ class Tree(Piece):
     splitter : {"best", "random"}, default="best"
         Try every threshold of a feature, or one drawn at random for each node, as
         extremely randomised trees do (Geurts et al., 2006).
+    ties : {"first", "fair"}, default="first"
+        Which of the splits is taken that part the rows of a node equally well: that of
+        the first feature, at the lowest border of bins; or that of a feature drawn at
+        random, at the border nearest the middle of the values on either side, as in
+        scikit-learn's exact trees. Fair ties make ensembles smoother on features of few
+        distinct values. Not for random splits, nor oblivious growth.
     split_test : float, default=0.0
         Share of the rows on which the splits are tested, 0 for no test, at most 0.5.
         These rows are drawn anew for each round, and have no part in growing its tree
@@ -190,6 +196,7 @@ class Tree(Piece):
         max_features_tree: float = 1.0,
         max_features_level: float = 1.0,
         splitter: str = "best",
+        ties: str = "first",
         split_test: float = 0.0,
         test_step: float = 0.2,
         low_memory: bool = False,
@@ -215,6 +222,7 @@ class Tree(Piece):
         self.max_features_tree = max_features_tree
         self.max_features_level = max_features_level
         self.splitter = splitter
+        self.ties = ties
         self.split_test = split_test
         self.test_step = test_step
         self.low_memory = low_memory
@@ -273,10 +281,22 @@ class Tree(Piece):
             )
         if self.splitter not in ("best", "random"):
             raise ValueError(f"splitter is {self.splitter!r}; give 'best' or 'random'.")
+        self._check_ties()
         check_number("split_test", self.split_test, at_least=0, at_most=0.5)
         check_number("test_step", self.test_step, at_least=0)
         if not isinstance(self.low_memory, bool | np.bool_):
             raise TypeError(f"low_memory is {self.low_memory!r}; give True or False.")
+
+    def _check_ties(self) -> None:
+        """Refuse a rule for ties that is unknown, or where there are none to break."""
+        if self.ties not in ("first", "fair"):
+            raise ValueError(f"ties is {self.ties!r}; give 'first' or 'fair'.")
+        searches_all = self.splitter == "best" and self.growth != "oblivious"
+        if self.ties == "fair" and not searches_all:
+            raise ValueError(
+                "ties='fair' chooses among the best splits of a node; leave it at "
+                "'first' with splitter='random' or growth='oblivious'."
+            )
 
     def _check_oblivious(self) -> None:
         """Refuse what a tree of one split a level cannot honour."""
@@ -439,6 +459,7 @@ class Tree(Piece):
             sets,
             *self._n_drawn(target)[:2],
             self.growth == "oblivious",
+            self.ties == "fair",
         )
 
     def _n_drawn(self, target: Target) -> tuple[int, int, int]:

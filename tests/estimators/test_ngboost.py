@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
 
 import boostlab
 from boostlab import NGBoostRegressor
@@ -156,6 +157,26 @@ def test_compat_takes_the_published_choices():
     assert not model.objective_.limits
     boosting = model._make_boosting(model.objective_)
     assert boosting.learner.min_samples_leaf == boosting.sampler.subsample == 1
+    assert boosting.learner.ties == "fair"
+    oblivious = fitted(compat="reference", growth="oblivious", n_estimators=2)
+    assert oblivious.n_iter_ == 2
+
+
+def test_compat_has_the_rounds_of_exact_trees():
+    """ngboost's rounds of a normal, in NumPy and by scikit-learn's trees."""
+    rng = np.random.default_rng(7)
+    x = rng.permutation(60)[:25, None] * 1.0
+    y = np.sin(x[:, 0] / 6) * 3 + rng.normal(size=25)
+    fit = NGBoostRegressor(compat="reference", n_estimators=40, random_state=0)
+    fit.fit(x, y)
+    raw = np.tile([y.mean(), np.log(y.std())], (25, 1))
+    for done in fit.ensemble_.rounds:
+        mean, scale = raw.T.copy()
+        natural = (mean - y, 0.5 * (1 - np.exp(-2 * scale) * (y - mean) ** 2))
+        for k, target in enumerate(natural):
+            tree = DecisionTreeRegressor(max_depth=3).fit(x, target)
+            raw[:, k] -= done.size * tree.predict(x)
+    np.testing.assert_allclose(fit._raw_prediction(x), raw, rtol=1e-6)
 
 
 def test_half_of_the_rows_by_default():

@@ -153,6 +153,7 @@ RULES = (
     "n_tree_features",
     "n_level_features",
     "oblivious",
+    "fair_ties",
 )
 
 

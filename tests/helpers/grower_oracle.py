@@ -20,6 +20,7 @@ _TREE_SALT = 0xC3C3C3C3C3C3C3C3
 _LEVEL_SALT = 0x3C3C3C3C3C3C3C3C
 _NODE_SALT = 0xA5A5A5A5A5A5A5A5
 _RANDOM_SALT = 0x5A5A5A5A5A5A5A5A
+_TIE_SALT = 0x7E7E7E7E7E7E7E7E
 _SUM_BLOCK = 1024
 MIN_RELATIVE_GAIN = 1e-12
 
@@ -44,6 +45,7 @@ class Params:
     path_smoothing: float = 0.0
     random_splits: bool = False
     oblivious: bool = False
+    fair_ties: bool = False
     monotone: np.ndarray | None = None  # (n_features, n_outputs) int8
     interactions: tuple[frozenset[int], ...] | None = None
     n_tree_features: int = NO_LIMIT
@@ -476,10 +478,37 @@ def _next_leaf(nodes: list[Node], params: Params) -> int:
     return min(splittable, key=lambda i: (-nodes[i].split[0], i))
 
 
+def fair_rank(params: Params, node: int, feature: int) -> int:
+    """Rank of a feature among splits of equal gain, of which the greatest is taken."""
+    if not params.fair_ties:
+        return -feature
+    return hash64(params.seed ^ _TIE_SALT, node, feature)
+
+
+def middle_bin(problem: Problem, node: Node) -> int:
+    """The bin of the border in the middle of the gap that a split goes through."""
+    j, bin_ = node.feature, node.bin
+    if problem.categorical is not None and problem.categorical[j]:
+        return bin_
+    codes = problem.columns[j][node.rows]
+    above = codes[(codes > bin_) & (codes != MISSING)]
+    if not len(above):
+        return bin_
+    first = int(problem.offsets[j]) + bin_
+    gap = problem.borders[first : first + int(above.min()) - bin_]
+    far = np.abs(gap - (0.5 * gap[0] + 0.5 * gap[-1]))
+    slack, best = 1e-6 * (gap[-1] - gap[0]), 0
+    for b in range(1, len(gap)):
+        best = b if far[b] <= far[best] + slack else best
+    return bin_ + best
+
+
 def split_node(problem: Problem, nodes: list[Node], i: int) -> list[int]:
     """Make the children of a node that has a split; returns their ids."""
     node = nodes[i]
     node.gain, node.feature, node.bin, node.missing_left, node.subset = node.split
+    if problem.params.fair_ties and node.subset is None:
+        node.bin = middle_bin(problem, node)
     last = int(problem.n_bins[node.feature]) - 1
     border = int(problem.offsets[node.feature]) + node.bin
     node.threshold = float(problem.borders[border]) if node.bin < last else math.inf
@@ -870,22 +899,26 @@ def _scan(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit, *others)
     sets = problem.categorical is not None and not problem.params.has_rules
     if sets:
         gain[:, problem.categorical.astype(bool)] = -np.inf
-    flat = gain.reshape(len(gain), -1)
     splits = []
-    for k in range(len(gain)):
-        best = None
-        if sets:
-            best = _best_subset_of(
-                problem, sums[:, :, k], usable[k], unit[..., 0, 0, 0]
-            )
-        at = int(flat[k].argmax()) if flat.shape[1] else 0
-        if flat.shape[1] and flat[k, at] > -np.inf:
-            j, b, to_left = (int(x) for x in np.unravel_index(at, gain.shape[1:]))
+    for k, node in enumerate(others[-1]):
+        found = []
+        for j in np.flatnonzero(usable[k]).tolist():
+            if sets and problem.categorical[j]:
+                split = _subset_split(problem, sums[:, :, k], j, unit[..., 0, 0, 0])
+                found += [] if split is None else [split]
+                continue
+            b, to_left = np.unravel_index(int(gain[k, j].argmax()), gain.shape[2:])
             if not any_missing[k, j].any():
                 to_left = left[k, j, b, 0] >= right[k, j, b, 0]
-            if best is None or (flat[k, at], -j) > (best[0], -best[1]):
-                best = (float(flat[k, at]), j, b, bool(to_left), None)
-        splits.append(best)
+            found.append((float(gain[k, j].max()), j, int(b), bool(to_left), None))
+        found = [split for split in found if split[0] > 0]
+        splits.append(
+            max(
+                found,
+                key=lambda s: (s[0], fair_rank(problem.params, node, s[1])),
+                default=None,
+            )
+        )
     return splits
 
 
@@ -912,16 +945,12 @@ def _scan_level(problem: Problem, *scanned):
 # Sets of categories
 
 
-def _best_subset_of(problem: Problem, sums: np.ndarray, usable: np.ndarray, unit):
-    """Best split of one node by a set of categories of any feature, or None."""
-    best = None
-    for j in np.flatnonzero(usable & problem.categorical.astype(bool)):
-        codes = [*range(int(problem.n_bins[j])), MISSING]
-        groups = sums[:, :, j][:, :, [c if c != MISSING else -1 for c in codes]]
-        split = best_subset(groups * unit[..., None][:, :, 0], codes, problem.params)
-        if split is not None and split[0] > (best[0] if best else 0.0):
-            best = (split[0], int(j), 0, split[1], split[2])
-    return best
+def _subset_split(problem: Problem, sums: np.ndarray, j: int, unit: np.ndarray):
+    """Best split of one node by a set of categories of a feature, or None."""
+    codes = [*range(int(problem.n_bins[j])), MISSING]
+    groups = sums[:, :, j][:, :, [c if c != MISSING else -1 for c in codes]]
+    split = best_subset(groups * unit[..., None][:, :, 0], codes, problem.params)
+    return None if split is None else (split[0], j, 0, split[1], split[2])
 
 
 def best_subset(sums: np.ndarray, codes: list[int], params: Params):

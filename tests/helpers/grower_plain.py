@@ -19,6 +19,7 @@ from grower_oracle import (
     choose_format,
     coarse,
     drawn_features,
+    fair_rank,
     give_rules,
     grow_by,
     hash64,
@@ -133,6 +134,11 @@ def grow_plain(problem: Problem) -> Tree:
             sign = int(params.monotone[j, 0])
         return float(coarse(gain_of(node, left, right, sign))), left[2] >= right[2]
 
+    def wins(i: int, gain: float, j: int, best: tuple | None) -> bool:
+        if best is None or gain != best[0] or j == best[1]:
+            return gain > (best[0] if best else 0.0)
+        return fair_rank(params, i, j) > fair_rank(params, i, best[1])
+
     def best_split(i: int, node: Node) -> tuple | None:
         best, rows = None, node.rows.tolist()
         for j in drawn_features(problem, i, node):
@@ -143,7 +149,9 @@ def grow_plain(problem: Problem) -> Tree:
                     if missing_left and (not has_missing or b == n_bins - 1):
                         continue
                     gain, heavier = gain_at(node, j, b, missing_left)
-                    if gain > (best[0] if best else 0.0) and gain >= params.min_gain:
+                    if not gain >= params.min_gain:
+                        continue
+                    if wins(i, gain, j, best):
                         best = (
                             gain,
                             j,

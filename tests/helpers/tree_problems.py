@@ -253,6 +253,8 @@ def random_case(
     params = random_params(n, f, rng)
     if rng.random() < 0.5:
         params = with_rules(params, f, n_outputs, rng)
+    if not (params.random_splits or params.oblivious) and rng.random() < 0.3:
+        params = oracle.replace(params, fair_ties=True)
     sets = categorical if categorical.any() else None
     problem = make_problem(x, borders, g, h, w, rows, mask, params, sets)
     if n > 1 and rng.random() < 0.3:

@@ -56,6 +56,48 @@ def test_equals_an_exact_tree(rows):
     )
 
 
+def test_fair_ties_cut_gaps_where_an_exact_tree_does():
+    """All whole numbers are binned, and a third of them grow the tree."""
+    rng = np.random.default_rng(4)
+    X = np.arange(120.0)[:, None]
+    y = rng.normal(size=120)
+    chosen = np.sort(rng.choice(120, 40, replace=False))
+    state = make_state(X, y)
+    exact = DecisionTreeRegressor(max_leaf_nodes=12, min_samples_leaf=2)
+    exact.fit(X[chosen], y[chosen])
+    predicted = {}
+    for ties in ("first", "fair"):
+        tree = Tree(12, min_samples_leaf=2, l2_regularization=0.0, ties=ties)
+        found, cells = tree.fit(squared_target(state, rows=chosen), state)
+        predicted[ties] = found.predict(state.table)[:, 0]
+        np.testing.assert_array_equal(cells.values()[:, 0], predicted[ties])
+    np.testing.assert_allclose(predicted["fair"], exact.predict(X), rtol=1e-9)
+    np.testing.assert_array_equal(predicted["fair"][chosen], predicted["first"][chosen])
+    assert not np.allclose(predicted["first"], exact.predict(X))
+
+
+@pytest.mark.parametrize(("ties", "features"), [("first", {0}), ("fair", {0, 1, 2})])
+def test_fair_ties_draw_among_equal_features(ties, features):
+    X = np.repeat(np.arange(40.0)[:, None], 3, axis=1)
+    state = make_state(X, np.where(X[:, 0] < 20, 0.0, 1.0))
+    tree = Tree(2, min_samples_leaf=1, ties=ties)
+    fits = [tree.fit(squared_target(state), state)[0] for _ in range(40)]
+    assert {int(fit.trees[0].feature[0]) for fit in fits} == features
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"ties": "random"}, "ties is 'random'"),
+        ({"ties": "fair", "splitter": "random"}, "leave it at 'first'"),
+        ({"ties": "fair", "growth": "oblivious"}, "leave it at 'first'"),
+    ],
+)
+def test_ties_that_there_are_none_of(params, message):
+    with pytest.raises(ValueError, match=message):
+        Tree(**params).validate()
+
+
 def test_raw_values_and_bins_agree(rows):
     X, y = rows
     X = np.where(np.random.default_rng(2).random(X.shape) < 0.1, np.nan, X)
