@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -68,8 +69,8 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     are no whole numbers make one lighter example each. The result does not depend on
     the order of the rows.
 
-    Models can be pickled, but not saved as model files, which hold no estimators in
-    estimators.
+    Model files (:meth:`save`) hold majorities of boostlab's own estimators; others can
+    be pickled.
 
     Source: Larsen, Ritzert (2022), Optimal weak to strong learning; Larsen (2023),
     Bagging is an optimal PAC learner; Hogsgaard, Larsen, Ritzert (2023), AdaBoost is
@@ -129,6 +130,7 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _task = "classification"
+    _has_voters = True
     _domains: ClassVar[dict[str, Domain]] = {
         "booster": Instance(
             lambda value: (
@@ -355,6 +357,24 @@ class WeakToStrong(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         See :func:`boostlab.estimators.certificate.certificate`.
         """
         return certificate(self, X, y, gamma, delta, vc_dimension=vc_dimension)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a file that :func:`boostlab.load` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, usually named ``*.boostlab``. One that is there is replaced.
+
+        Raises
+        ------
+        TypeError
+            If the booster is no estimator of boostlab, or itself a majority.
+        """
+        from boostlab.persistence import save
+
+        check_is_fitted(self, "voters_")
+        save(self, path)
 
     def _scores(self, X: Any) -> Array:
         """Return the score of each class, rows summing to 1, shape (n, K)."""

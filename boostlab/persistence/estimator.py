@@ -58,14 +58,8 @@ def estimator_to_parts(model: Any) -> tuple[dict[str, Any], Arrays]:
     ValueError
         If parameters were set after ``fit`` to values that it would refuse.
     """
-    data = {
-        "estimator": _name(model),
-        "params": {
-            name: _param_to_data(value, name)
-            for name, value in model.get_params(deep=False).items()
-        },
-    }
-    _check_params(model)
+    data = recipe_to_parts(model)
+    check_parameters_of(model)
     _check_fitted(model)
     fitted, arrays = _fitted_to_parts(model)
     return data | fitted, arrays
@@ -84,13 +78,37 @@ def estimator_from_parts(data: Any, arrays: Arrays) -> Any:
     names = {"estimator", "params", "encoder", "objective", "classes", "ensemble"}
     names |= {"all_rounds", "history", "generator_state", "n_init", "also"}
     fields(data, names, "model")
-    cls = _class(data["estimator"])
-    model = build(_from_params, cls, data["params"], role="set of parameters")
-    build(_check_params, model, role="set of parameters")
+    model = recipe_from_parts(data)
     attributes = _fitted_from_parts(data, by_prefix(arrays, _GROUPS, "model"))
     vars(model).update(attributes)
-    vars(model).update(_also(data["also"], cls))
+    vars(model).update(_also(data["also"], type(model)))
     build(_check_fitted, model, role="combination of parts")
+    return model
+
+
+def recipe_to_parts(model: Any, without: str = "") -> dict[str, Any]:
+    """Return class and parameters of an estimator, fitted or not, but for one."""
+    return {
+        "estimator": _name(model),
+        "params": {
+            name: _param_to_data(value, name)
+            for name, value in model.get_params(deep=False).items()
+            if name != without
+        },
+    }
+
+
+def recipe_from_parts(data: dict[str, Any], **given: Any) -> Any:
+    """Return the unfitted estimator of :func:`recipe_to_parts`.
+
+    Raises
+    ------
+    ValueError
+        If class or parameters are unknown, or not such that it could be fitted.
+    """
+    cls = _class(data["estimator"])
+    model = build(_from_params, cls, data["params"], given, role="set of parameters")
+    build(check_parameters_of, model, role="set of parameters")
     return model
 
 
@@ -203,7 +221,7 @@ def _plain_link(value: Any) -> Any:
     return {"name": type(value).__name__, "fields": own}
 
 
-def _check_params(model: Any) -> None:
+def check_parameters_of(model: Any) -> None:
     """Raise what ``fit`` would about the parameters; some matter to ``predict``."""
     for name, domain in getattr(model, "_domains", {}).items():
         domain.check(name, getattr(model, name))
@@ -324,8 +342,8 @@ def _param_from_data(data: Any) -> Any:
     return dict(_param_from_data(pair) for pair in data["pairs"])
 
 
-def _from_params(cls: Any, params: Any) -> Any:
-    """Return an unfitted estimator of class `cls`."""
+def _from_params(cls: Any, params: Any, given: dict[str, Any]) -> Any:
+    """Return an unfitted estimator of class `cls`, with more parameters."""
     known = cls._get_param_names()
     if not isinstance(params, dict) or not set(params) <= set(known):
         unknown = sorted(set(params) - set(known)) if isinstance(params, dict) else []
@@ -333,7 +351,8 @@ def _from_params(cls: Any, params: Any) -> Any:
             f"{cls.__name__} has no parameters {unknown!r:.120}; the file may come "
             "from a newer version of boostlab"
         )
-    return cls(**{name: _param_from_data(value) for name, value in params.items()})
+    own = {name: _param_from_data(value) for name, value in params.items()}
+    return cls(**own, **given)
 
 
 def hashed_parts(model: Any) -> tuple[dict[str, Any], Arrays]:

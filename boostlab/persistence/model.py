@@ -16,6 +16,12 @@ from boostlab.persistence.estimator import (
     hashed_parts,
 )
 from boostlab.persistence.parts import fields
+from boostlab.persistence.voters import (
+    hashed_majority,
+    is_majority,
+    majority_from_parts,
+    majority_to_parts,
+)
 from boostlab.state import Ensemble
 
 _KIND = "model"
@@ -50,7 +56,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         If the file cannot be written; one that was there is then as before.
     """
     check_is_fitted(model)
-    data, arrays = estimator_to_parts(model)
+    to_parts = majority_to_parts if is_majority(model) else estimator_to_parts
+    data, arrays = to_parts(model)
     write_archive(path, {"kind": _KIND, "model": data}, arrays)
 
 
@@ -90,7 +97,10 @@ def load(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Any:
                 else "it holds no model"
             )
         fields(data, {"kind", "model"}, "outer")
-        return estimator_from_parts(data["model"], arrays)
+        model = data["model"]
+        voters = isinstance(model, dict) and "voters" in model
+        from_parts = majority_from_parts if voters else estimator_from_parts
+        return from_parts(model, arrays)
 
 
 def model_hash(model: Any) -> str:
@@ -98,7 +108,8 @@ def model_hash(model: Any) -> str:
 
     Two models with equal digests give the same predictions, bit for bit. The digest
     covers the ensemble (baseline, update, hypotheses, sizes, corrections), the encoder
-    of the features, the classes, and the objective's link. It covers no parameters
+    of the features, the classes, and the objective's link; of a majority, that of each
+    voter, and how votes are counted. It covers no parameters
     and no history: ``n_jobs``, ``verbose``, ``callbacks``, and the recipe by which the
     model came about do not count.
 
@@ -121,7 +132,8 @@ def model_hash(model: Any) -> str:
     """
     if not isinstance(model, Ensemble):
         check_is_fitted(model)
-    data, arrays = hashed_parts(model)
+    hashed = hashed_majority if is_majority(model) else hashed_parts
+    data, arrays = hashed(model)
     digest = hashlib.sha256()
     text = plain.dumps(data)
     digest.update(len(text).to_bytes(8, "little") + text)

@@ -8,12 +8,20 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer, load_iris, make_classification
 from sklearn.ensemble import AdaBoostClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from boostlab import GradientBoostingClassifier, WeakToStrong, save
+import boostlab
+from boostlab import GradientBoostingClassifier, WeakToStrong
+from boostlab.persistence import (
+    ModelFileError,
+    model_hash,
+    read_archive,
+    write_archive,
+)
 
 SCHEMES = ["single", "majority", "bagging", "subsample"]
 SMALL = GradientBoostingClassifier(n_estimators=5, max_leaf_nodes=4, random_state=0)
@@ -187,11 +195,84 @@ def test_boosters_without_probabilities():
         WeakToStrong(LinearSVC(), vote="soft").fit(X, y)
 
 
-def test_model_files_are_refused(tmp_path):
+def test_other_boosters_are_not_saved(tmp_path):
     X, y = make_classification(60, random_state=0)
-    model = voters("majority").fit(X, y)
-    with pytest.raises(TypeError, match=r"'booster' holds a Grad.*; use pickle"):
-        save(model, tmp_path / "model.boostlab")
+    path = tmp_path / "model.boostlab"
+    with pytest.raises(
+        TypeError, match=r"AdaBoostClassifier is not an est.*use pickle"
+    ):
+        voters("majority", AdaBoostClassifier()).fit(X, y).save(path)
+    with pytest.raises(TypeError, match="majorities of majorities; use pickle"):
+        voters("majority", voters("single")).fit(X, y).save(path)
+    with pytest.raises(NotFittedError):
+        voters("majority").save(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("labels", [["no", "yes"], [3, 7]])
+def test_model_files(tmp_path, scheme, labels):
+    frame, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    frame, y = frame.iloc[:, :5], np.array(labels)[y]
+    booster = boostlab.AdaBoostClassifier(n_estimators=6, random_state=0)
+    model = voters(scheme, booster, vote="soft").fit(frame, y)
+    model.save(tmp_path / "a.boostlab")
+    again = boostlab.load(tmp_path / "a.boostlab")
+    assert again.decision_function(frame).tobytes() == (
+        model.decision_function(frame).tobytes()
+    )
+    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    np.testing.assert_array_equal(again.feature_names_in_, frame.columns)
+    np.testing.assert_array_equal(again.training_errors_, model.training_errors_)
+    np.testing.assert_array_equal(again.sample_sizes_, model.sample_sizes_)
+    assert again.n_examples_ == model.n_examples_
+    assert repr(again) == repr(model)
+    assert str(again.certificate(frame, y)) == str(model.certificate(frame, y))
+    assert model_hash(again) == model_hash(model)
+    again.save(tmp_path / "b.boostlab")
+    first, second = (tmp_path / f"{name}.boostlab" for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    hard = clone(model).set_params(vote="hard").fit(frame, y)
+    assert model_hash(hard) != model_hash(model)
+
+
+def test_a_file_of_one_class(tmp_path):
+    model = WeakToStrong(SMALL).fit(np.ones((4, 2)), ["only"] * 4)
+    model.save(tmp_path / "a.boostlab")
+    again = boostlab.load(tmp_path / "a.boostlab")
+    assert again.predict(np.ones((3, 2))).tolist() == ["only"] * 3
+
+
+DAMAGES = {
+    "no voters": lambda model: model.update(voters=[]),
+    "not a list": lambda model: model.update(voters={}),
+    "fewer": lambda model: model["voters"].pop(),
+    "other class": lambda model: model.update(estimator="GradientBoostingClassifier"),
+    "nested": lambda model: model["booster"].update(estimator="WeakToStrong"),
+    "other booster": lambda model: model["booster"].update(
+        estimator="AdaBoostClassifier", params={}
+    ),
+    "parameters": lambda model: model["params"].update(n_voters=2),
+    "booster twice": lambda model: model["params"].update(booster=None),
+    "booster's parameters": lambda model: model["booster"]["params"].update(tol="x"),
+    "features": lambda model: model.update(n_features=3),
+    "examples": lambda model: model.update(n_examples="many"),
+    "names": lambda model: model.update(feature_names=["a"]),
+    "no recipe": lambda model: model.update(booster=None),
+    "unknown": lambda model: model.update(more=1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files_are_refused(tmp_path, damage):
+    X, y = make_classification(60, 4, random_state=0)
+    path = tmp_path / "model.boostlab"
+    voters("majority").fit(X, y).save(path)
+    content, arrays = read_archive(path)
+    DAMAGES[damage](content["model"])
+    write_archive(path, content, arrays)
+    with pytest.raises(ModelFileError, match="cannot be loaded"):
+        boostlab.load(path)
 
 
 def test_searches_reach_into_the_booster():
