@@ -95,14 +95,37 @@ class EarlyStopping(BaseMonitor):
         self.stopped_ = self._stale >= self.n_iter_no_change
         return self.stopped_
 
-    def _loss(self, run: Run) -> float:
+    def offer(self, run: Run, other: Run) -> bool:
+        """Deliver the model of `other` unless the best round so far has less loss.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        other : Run
+            Another model of the same rows, and where it stands on them.
+
+        Returns
+        -------
+        bool
+            Whether it is delivered.
+        """
+        loss = self._loss(other, Losses())
+        if not loss <= self.best_loss_:
+            return False
+        self.best_loss_, self.best_round_ = loss, other.ensemble.n_rounds
+        run.best = other.ensemble
+        return True
+
+    def _loss(self, run: Run, losses: Losses | None = None) -> float:
         """Return the watched loss; what is not a number is worse than any other."""
+        losses = losses or self._losses
         if self.loss is not None:
             loss = float(self.loss(run))
         elif run.state.validation is not None:
-            loss = self._losses.validation(run)
+            loss = losses.validation(run)
         else:
-            loss = self._losses.training(run)
+            loss = losses.training(run)
         return math.inf if math.isnan(loss) else loss
 
     def get_state(self) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from boostlab.callbacks.early_stopping import EarlyStopping
 from boostlab.callbacks.monitor import BaseMonitor
 from boostlab.protocols import Monitor
-from boostlab.state import Run
-from boostlab.steps.vote import EDGES, PERFECT, STOP
+from boostlab.state import Ensemble, Run, State
+from boostlab.steps.vote import EDGES, PERFECT, STOP, is_nothing
 
-UNDONE = frozenset({"no_edge", "diverged", "optimal"})
-"""Reasons after which the last round is left out of the model."""
+UNDONE = frozenset({"no_edge", "diverged", "no_step", "optimal"})
+"""Reasons after which the last round is left out, as is any that changed nothing."""
 
 
 class VoteStopping(BaseMonitor):
@@ -25,6 +25,11 @@ class VoteStopping(BaseMonitor):
     Steps and objectives leave the reason in ``state.carried["stop"]``. Where the
     learner has no edge, the round is left out; where it is never wrong, it becomes the
     whole model, since votes of learners that are sometimes wrong add nothing to it.
+    With early stopping it does so only if its own loss is the least on the rows that
+    are watched.
+
+    An objective with ``reason_to_stop(state)`` is asked before the first round as well,
+    so that a fit that goes on from a finished one adds nothing.
 
     Parameters
     ----------
@@ -38,6 +43,8 @@ class VoteStopping(BaseMonitor):
         "early_stopping", "n_estimators", or "callback" for any other monitor.
     edges_ : ndarray of shape (n_rounds,)
         The edge of every round that was run.
+    round_edges_ : ndarray of shape (n_iter,)
+        The edge of each round of the model that is delivered.
     """
 
     def __init__(self, edges: NDArray[np.float64] | None = None):
@@ -50,30 +57,46 @@ class VoteStopping(BaseMonitor):
         self._monitors = monitors
 
     def begin(self, run: Run) -> None:
-        """Give the steps the edges of earlier rounds."""
-        self.reason_ = None
-        self.stopped_ = False
-        self._before = run.ensemble.snapshot()
+        """Give the steps the edges of earlier rounds; ask if there is more to do."""
+        self._alone = False
         before = np.empty(0) if self.edges is None else self.edges
         run.state.carried[EDGES] = np.array(before[: run.ensemble.n_rounds])
+        self.reason_ = _reason_at_start(run)
+        self.stopped_ = self.reason_ is not None
+        if self.stopped_:
+            run.n_rounds = run.ensemble.n_rounds
 
     def after_round(self, run: Run) -> bool:
         """Return whether a piece wants to stop; choose the model to deliver then."""
         self.reason_ = run.state.carried.get(STOP)
         self.stopped_ = self.reason_ is not None
         if self.reason_ == PERFECT:
-            last = replace(run.ensemble.rounds[-1], size=1.0)
-            alone = run.ensemble[:0]
-            alone.rounds.append(last)
-            run.best = alone
-        elif self.reason_ in UNDONE and run.best is None:
-            run.best = self._before
-        self._before = run.ensemble.snapshot()
+            self._offer_alone(run)
+        elif self.stopped_:
+            done = run.ensemble.rounds[-1]
+            undone = self.reason_ in UNDONE or is_nothing(done.size)
+            best = run.best
+            if undone and (best is None or best.n_rounds == run.ensemble.n_rounds):
+                run.best = run.ensemble[:-1]
         return self.stopped_
+
+    def _offer_alone(self, run: Run) -> None:
+        """Deliver the last round alone, unless held-out rows speak against it."""
+        alone = run.ensemble[:0]
+        alone.rounds.append(replace(run.ensemble.rounds[-1], size=1.0))
+        watching = [m for m in self._monitors if isinstance(m, EarlyStopping)]
+        if not watching:
+            run.best, self._alone = alone, True
+            return
+        other = Run(run.boosting, _state_of(alone, run.state), alone, 1)
+        self._alone = watching[0].offer(run, other)
 
     def end(self, run: Run) -> None:
         """Find out why the fit ended, if no piece has said so."""
         self.edges_ = run.state.carried.get(EDGES, np.empty(0)).copy()
+        n_rounds = (run.ensemble if run.best is None else run.best).n_rounds
+        kept = self.edges_[-1:] if self._alone else self.edges_[:n_rounds]
+        self.round_edges_ = kept.copy()
         if self.reason_ is not None:
             return
         stopped = [m for m in self._monitors if getattr(m, "stopped_", False)]
@@ -86,9 +109,28 @@ class VoteStopping(BaseMonitor):
 
     def get_state(self) -> dict[str, Any]:
         """Return what a finished fit must know as plain data."""
-        return {"reason": self.reason_}
+        return {"reason": self.reason_, "alone": self._alone}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`get_state`."""
-        self.reason_ = state["reason"]
+        self.reason_, self._alone = state["reason"], bool(state["alone"])
         self.stopped_ = self.reason_ is not None
+
+
+def _reason_at_start(run: Run) -> str | None:
+    """Return why no further round is wanted, if the objective knows."""
+    ask = getattr(run.boosting.objective, "reason_to_stop", None)
+    if ask is None:
+        return None
+    rounds = run.ensemble
+    return ask(replace(run.state, round=rounds.n_rounds, ensemble=rounds))
+
+
+def _state_of(ensemble: Ensemble, state: State) -> State:
+    """Return where another model stands on the rows of `state`."""
+    aside = state.validation
+    return replace(
+        state,
+        raw_prediction=ensemble.predict(state.table),
+        validation=None if aside is None else _state_of(ensemble, aside),
+    )

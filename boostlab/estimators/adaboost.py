@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,7 +41,8 @@ class AdaBoostClassifier(VotingRounds, Classification):
     given a sample of the rows that is drawn by the weights.
 
     A learner no better than chance ends the fit, and its round is left out; one that is
-    never wrong ends it as well, and is the model, alone: see ``stop_reason_``.
+    never wrong ends it as well, and is the model, alone, unless held-out rows of early
+    stopping have less loss with another: see ``stop_reason_``.
 
     Parameters
     ----------
@@ -68,13 +70,19 @@ class AdaBoostClassifier(VotingRounds, Classification):
         "brown": BrownBoost (Freund, 2001): it gives up on rows far behind.
         "lp", "erlp": LPBoost (Demiriz et al., 2002) and its entropy regularised form
         (Warmuth et al., 2008): all votes anew after each round, for the greatest soft
-        margin. These five are for two classes, and have no use for `learning_rate`.
+        margin; ``staged_predict`` and its kin replay the votes of the end. These five
+        are for two classes.
     n_estimators : int, default=50
         Number of rounds, at least 1.
     learning_rate : float, default=1.0
-        Factor on each vote, greater than 0.
+        Factor on each vote, greater than 0. "adaboost_nu", "smooth", "brown", "lp" and
+        "erlp" take none but 1.
     margin_loss : {"exponential", "logistic", "sigmoid", "doom2"}, default="logistic"
-        The loss that "margin" minimises.
+        The loss of the margin m that "margin" minimises. "sigmoid" is
+        ``1 - tanh(m / 2 + 1)`` and "doom2" ``1 - tanh(m + 1)``: they give up on rows
+        far on the wrong side. They are least where one vote is without end, so no vote
+        for them is above 0.2 (of two classes), times `learning_rate`. Centred at 0, as
+        in DOOM II, they could not tell a wrong row from a right one after one vote.
     nu : float or "auto", default="auto"
         What margins may fall short by in "adaboost_nu", by default 0.05; or the share
         of the weight that may lie below the soft margin in "lp" and "erlp", by default
@@ -84,7 +92,8 @@ class AdaBoostClassifier(VotingRounds, Classification):
     eta : float, default=20.0
         How little "erlp" keeps the weights near the sample weights, greater than 0.
     gamma : float, default=0.1
-        Edge of the learners that "smooth" reckons with, between 0 and 1.
+        What "smooth" reckons with, between 0 and 1: Servedio's gamma, which is half of
+        the edge in `weak_learner_edge_`.
     target_error : float, default=0.1
         Share of the rows that "smooth" and "brown" may leave wrong, between 0 and 1.
     max_depth : int or None, default=1
@@ -114,7 +123,7 @@ class AdaBoostClassifier(VotingRounds, Classification):
         Whether to keep the rounds after the best one, too, as ``all_rounds_``.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the rounds that are there. With the same data the
-        result is that of one longer fit.
+        result is that of one longer fit. "lp" and "erlp" cannot.
     callbacks : list of Monitor, optional
         Monitors from :mod:`boostlab.callbacks`, or your own.
     handle_unknown : {"missing", "error"}, default="missing"
@@ -139,10 +148,13 @@ class AdaBoostClassifier(VotingRounds, Classification):
         weights, also of rounds that were left out: ``1 - error K / (K - 1)``.
     estimator_weights_ : ndarray of shape (n_iter_,)
         The vote of each round.
+    estimator_edges_ : ndarray of shape (n_iter_,)
+        The edge of each round of the model.
     stop_reason_ : str
         Why the fit ended: "n_estimators", "early_stopping", "no_edge",
-        "perfect_learner", "diverged" ("real", "samme.r"), "few_hard_rows" ("smooth"),
-        "time_is_up" ("brown"), "optimal" ("lp", "erlp"), "one_class", or "callback".
+        "perfect_learner", "diverged" ("real", "samme.r"), "no_step" ("margin": no vote
+        lowers the loss), "few_hard_rows" ("smooth"), "time_is_up" ("brown"), "optimal"
+        ("lp", "erlp"), "one_class", or "callback".
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     objective_ : Objective
@@ -150,9 +162,9 @@ class AdaBoostClassifier(VotingRounds, Classification):
     feature_importances_ : ndarray of shape (n_features,)
         Share of each feature in the gain of all splits.
     history_ : dict of str to ndarray
-        Entry i of "edge" is the edge of round i, that of 0 is NaN; of
-        "validation_loss", and while stopping early or verbose of "training_loss", the
-        loss after i rounds.
+        "round_edge" is `estimator_edges_`. Entry i of "edge" is the edge of round i,
+        that of 0 is NaN; of "validation_loss", and while stopping early or verbose of
+        "training_loss", the loss after i rounds.
     all_rounds_ : Ensemble
         With `keep_all_rounds`: all rounds that were run.
     n_features_in_ : int
@@ -310,13 +322,30 @@ class AdaBoostClassifier(VotingRounds, Classification):
         return RECIPES[self.algorithm]
 
     def _conflicts(self) -> list[str]:
-        return super()._conflicts() + schedule_faults(self._voters(), self.every)
+        faults = super()._conflicts() + schedule_faults(self._voters(), self.every)
+        recipe, rate = self._known_recipe(), self.learning_rate
+        if recipe is None:
+            return faults
+        if not recipe.shrinks and isinstance(rate, Real) and rate != 1:
+            faults.append(
+                f"algorithm={self.algorithm!r} finds its votes without a learning "
+                f"rate, but learning_rate is {rate!r}; leave it at 1.0."
+            )
+        if not recipe.goes_on and self.warm_start is True:
+            faults.append(
+                f"algorithm={self.algorithm!r} finds all votes anew and cannot go on "
+                "from earlier rounds; give warm_start=False and more n_estimators."
+            )
+        return faults
+
+    def _known_recipe(self) -> Recipe | None:
+        """Return the recipe, or None where `algorithm` is no name of one."""
+        known = isinstance(self.algorithm, str)
+        return RECIPES.get(self.algorithm) if known else None
 
     def _voters(self) -> Any:
         """Return the learners, each of a list as the algorithm wants it."""
-        recipe = (
-            RECIPES.get(self.algorithm) if isinstance(self.algorithm, str) else None
-        )
+        recipe = self._known_recipe()
         return self.learner if recipe is None else recipe.voters(self.learner)
 
     def _target_factors(self, rows: Rows) -> None:
@@ -382,8 +411,6 @@ class AdaBoostClassifier(VotingRounds, Classification):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        recipe = (
-            RECIPES.get(self.algorithm) if isinstance(self.algorithm, str) else None
-        )
+        recipe = self._known_recipe()
         tags.classifier_tags.multi_class = recipe is None or recipe.multi_class
         return tags

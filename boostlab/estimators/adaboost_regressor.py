@@ -115,6 +115,8 @@ class AdaBoostRegressor(VotingRounds, Regression):
         rounds that were left out.
     estimator_errors_ : ndarray of shape (n_iter_,)
         The average loss e of each round of the model.
+    estimator_edges_ : ndarray of shape (n_iter_,)
+        The edge of each round of the model.
     estimator_weights_ : ndarray of shape (n_iter_,)
         The vote of each, the learning rate times ``log((1 - e) / e)``; 1 for a learner
         without any error.
@@ -126,9 +128,9 @@ class AdaBoostRegressor(VotingRounds, Regression):
     feature_importances_ : ndarray of shape (n_features,)
         Share of each feature in the gain of all splits.
     history_ : dict of str to ndarray
-        Entry i of "edge" is the edge of round i, that of 0 is NaN; of
-        "validation_loss", and while stopping early or verbose of "training_loss", the
-        mean absolute error after i rounds.
+        "round_edge" is `estimator_edges_`. Entry i of "edge" is the edge of round i,
+        that of 0 is NaN; of "validation_loss", and while stopping early or verbose of
+        "training_loss", the mean absolute error after i rounds.
     all_rounds_ : Ensemble
         With `keep_all_rounds`: all rounds that were run.
     n_features_in_ : int
@@ -222,10 +224,7 @@ class AdaBoostRegressor(VotingRounds, Regression):
     @property
     def estimator_errors_(self) -> Array:
         """The average loss of each round of the model, shape (n_iter_,)."""
-        edges = self.weak_learner_edge_
-        if self.stop_reason_ == "perfect_learner":  # it is the whole model
-            return 0.5 * (1.0 - edges[-1:])
-        return 0.5 * (1.0 - edges[: self.n_iter_])
+        return 0.5 * (1.0 - self.estimator_edges_)
 
     def _conflicts(self) -> list[str]:
         return super()._conflicts() + schedule_faults(self.learner, self.every)

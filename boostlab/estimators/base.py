@@ -233,6 +233,10 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         self.history_ = curves
         self.generator_state_ = {"start": start, "end": generator_state(rng)}
 
+    def _keep(self, ensemble: Ensemble, rounds: NDArray[np.intp]) -> None:
+        """Become the model of `ensemble`, whose rounds are these of the present one."""
+        vars(self).update(_fitted(ensemble), n_init_=0)
+
     def _previous(self) -> Ensemble | None:
         """Return the rounds to go on from, or None for a fit from the start."""
         if not self.warm_start or not hasattr(self, "ensemble_"):

@@ -80,8 +80,7 @@ def thin(
     if nu is None:
         wrong = voted_class(model.ensemble_.predict(table)) != state.y
         nu = min(max(0.05, 3 * float(np.average(wrong, weights=state.weight))), 0.9)
-    ensemble = _refitted(model, state, nu)
-    vars(thinned).update(ensemble_=ensemble, n_iter_=ensemble.n_rounds, n_init_=0)
+    thinned._keep(*_refitted(model, state, nu))
     return thinned
 
 
@@ -92,8 +91,8 @@ def _state(ensemble: Ensemble, table: Any, y: Array, weight: Array) -> State:
     return State(table, y, weight, ensemble.baseline, raw)
 
 
-def _refitted(model: Any, state: State, nu: float) -> Ensemble:
-    """Return the rounds that are left, with their new sizes."""
+def _refitted(model: Any, state: State, nu: float) -> tuple[Ensemble, NDArray[np.intp]]:
+    """Return the rounds that are left, with their new sizes, and which they are."""
     ensemble = model.ensemble_
     parts = []
     for done in ensemble.rounds:
@@ -112,7 +111,7 @@ def _refitted(model: Any, state: State, nu: float) -> Ensemble:
         replace(ensemble.rounds[i], size=(scale * f) * ensemble.rounds[i].size)
         for i, f in zip(useful, factors, strict=True)
     ]
-    return Ensemble(ensemble.baseline, ensemble.update, rounds)
+    return Ensemble(ensemble.baseline, ensemble.update, rounds), useful
 
 
 def _scale(model: Any, state: State, total: Array, guess: float) -> float:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from boostlab.objectives import ExponentialMargin
-from boostlab.steps.vote import PERFECT
 
 Array = NDArray[np.float64]
 
@@ -120,15 +119,12 @@ def _failed_unrecorded(run: Any) -> bool:
 def _delivered(run: Any) -> Array | None:
     """Return the edges of the rounds that are in the model; None if not recorded.
 
-    Rounds at the end may have been run and left out. In a thinned model other rounds
-    were, and the first edges are not those of its rounds; then neither are its sizes.
+    Others may have been run and left out.
     """
     edges = edges_of(run)
     if edges is None or not hasattr(run, "ensemble_"):
         return edges
-    if run.stop_reason_ == PERFECT:  # the last round alone is the model
-        return edges[-1:]
-    return edges[: run.ensemble_.n_rounds]
+    return run.estimator_edges_
 
 
 def margins_of(run: Any, X: Any, y: NDArray[Any]) -> Array | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from boostlab.callbacks.vote_stopping import VoteStopping
+from boostlab.callbacks.vote_stopping import UNDONE, VoteStopping
 from boostlab.protocols import Monitor
 from boostlab.state import Ensemble
 
@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 
 EDGE = "edge"
 """Name of the curve of edges in ``history_``; its first entry is NaN."""
+
+ROUND_EDGE = "round_edge"
+"""Name of the edges of the model's own rounds in ``history_``."""
 
 
 class VotingRounds:
@@ -31,8 +34,14 @@ class VotingRounds:
         check_is_fitted(self)
         return self.history_.get(EDGE, np.empty(1))[1:]
 
+    @property
+    def estimator_edges_(self) -> Array:
+        """The edge of each round of the model, shape (n_iter_,)."""
+        check_is_fitted(self)
+        return self.history_.get(ROUND_EDGE, np.empty(0))
+
     def _own_monitors(self, previous: Ensemble | None) -> list[Monitor]:
-        edges = None if previous is None else self.weak_learner_edge_
+        edges = None if previous is None else self.estimator_edges_
         self._stopping = VoteStopping(edges)
         return [self._stopping]
 
@@ -44,11 +53,18 @@ class VotingRounds:
         rng: np.random.Generator,
     ) -> None:
         stopping = vars(self).pop("_stopping", None)
-        edges = np.empty(0) if stopping is None else stopping.edges_
-        curves = {**curves, EDGE: np.concatenate([[np.nan], edges])}
+        edges = kept = np.empty(0)
+        if stopping is not None:
+            edges, kept = stopping.edges_, stopping.round_edges_
+        curves = {**curves, EDGE: np.append(np.nan, edges), ROUND_EDGE: kept}
         super()._store(ensemble, curves, start, rng)
         self.stop_reason_ = "one_class" if stopping is None else stopping.reason_
         self._warn(edges)
+
+    def _keep(self, ensemble: Ensemble, rounds: NDArray[np.intp]) -> None:
+        super()._keep(ensemble, rounds)
+        kept = self.estimator_edges_[rounds]
+        self.history_ = {**self.history_, ROUND_EDGE: kept}
 
     def _warn(self, edges: Array) -> None:
         """Say what users of AdaBoost stumble over."""
@@ -59,10 +75,13 @@ class VotingRounds:
                 UserWarning,
                 stacklevel=2,
             )
-        elif self.stop_reason_ == "no_edge" and len(edges) == 1:
+        elif self.stop_reason_ in UNDONE and self.n_iter_ == 0 and len(edges) == 1:
+            fault = {
+                "no_edge": f"The learner of the first round {self._weak}",
+                "diverged": "The votes of the first round do not lower the loss",
+            }.get(self.stop_reason_, "No vote of the first round lowers the loss")
             warnings.warn(
-                f"The learner of the first round {self._weak}, so the model has no "
-                "rounds; give a stronger learner.",
+                f"{fault}, so the model has no rounds; give a stronger learner.",
                 UserWarning,
                 stacklevel=2,
             )

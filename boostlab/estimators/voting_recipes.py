@@ -41,10 +41,16 @@ from boostlab.steps import (
 MARGIN_LOSSES: dict[str, Callable[[int], Objective]] = {
     "exponential": lambda k: ExponentialMargin(k),
     "logistic": lambda k: LogisticMargin(k),
-    "sigmoid": lambda k: SigmoidMargin(0.5, k),
-    "doom2": lambda k: SigmoidMargin(1.0, k),
+    "sigmoid": lambda k: SigmoidMargin(0.5, k, -2.0),
+    "doom2": lambda k: SigmoidMargin(1.0, k, -1.0),
 }
 """What ``algorithm="margin"`` can minimise."""
+
+BOUNDED = frozenset({"sigmoid", "doom2"})
+"""Those that are not convex: they are least where one vote is without end."""
+
+SMALL_STEP = 0.2
+"""Longest step along them, as a vote of AdaBoost for two classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,10 @@ class Recipe:
     finished : callable
         From the objective of the fit and the number of rounds of the model, the
         objective that the model keeps.
+    shrinks : bool
+        Whether there is a use for a learning rate.
+    goes_on : bool
+        Whether it can go on from earlier rounds, as if they were its own.
     """
 
     objective: Callable[[Any, int], Objective]
@@ -77,6 +87,8 @@ class Recipe:
     multi_class: bool = True
     corrector: Callable[[Any], Corrector] = lambda model: NoCorrection()
     finished: Callable[[Any, int], Objective] = lambda objective, n_rounds: objective
+    shrinks: bool = True
+    goes_on: bool = True
 
     @property
     def votes(self) -> bool:
@@ -115,6 +127,18 @@ def _fitted(model: Any) -> Step:
     return RecordedStep(Shrinkage(model.learning_rate))
 
 
+def _searched(model: Any) -> Step:
+    """Return a line search; a short one where the loss has no least value.
+
+    Mason et al. (2000) take small steps of one size, or keep the votes normalised.
+    """
+    limit = 1000.0
+    if model.margin_loss in BOUNDED:
+        n_classes = max(2, len(model.classes_))
+        limit = SMALL_STEP * 2.0 * (n_classes - 1.0) ** 2 / n_classes
+    return VotingStep(LineSearch(model.learning_rate, limit))
+
+
 def _unit(model: Any) -> Step:
     return VotingStep(Shrinkage(1.0))
 
@@ -136,37 +160,41 @@ RECIPES: dict[str, Recipe] = {
     "mada": Recipe(
         lambda model, k: MadaMargin(k), lambda model: Vote(model.learning_rate)
     ),
-    "margin": Recipe(
-        lambda model, k: MARGIN_LOSSES[model.margin_loss](k),
-        lambda model: VotingStep(LineSearch(model.learning_rate)),
-    ),
+    "margin": Recipe(lambda model, k: MARGIN_LOSSES[model.margin_loss](k), _searched),
     "adaboost_nu": Recipe(
         _exponential,
         lambda model: NuVote(0.05 if model.nu == "auto" else model.nu),
         multi_class=False,
+        shrinks=False,
     ),
     "smooth": Recipe(
         lambda model, k: SmoothMeasure(model.gamma, model.target_error),
         lambda model: EqualVote(),
         multi_class=False,
         finished=_of_mean_vote,
+        shrinks=False,
     ),
     "brown": Recipe(
         lambda model, k: Brown(model.target_error),
         lambda model: BrownStep(),
         multi_class=False,
+        shrinks=False,
     ),
     "lp": Recipe(
         lambda model, k: SoftMargin(),
         _unit,
         multi_class=False,
         corrector=lambda model: TotallyCorrective(model.nu),
+        shrinks=False,
+        goes_on=False,
     ),
     "erlp": Recipe(
         lambda model, k: SoftMargin(),
         _unit,
         multi_class=False,
         corrector=lambda model: TotallyCorrective(model.nu, model.eta, 1e-3),
+        shrinks=False,
+        goes_on=False,
     ),
 }
 """The algorithms by name."""

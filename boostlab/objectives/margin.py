@@ -214,10 +214,10 @@ class MadaMargin(MarginObjective):
 
 @register("objective:sigmoid_margin")
 class SigmoidMargin(MarginObjective):
-    """A loss that gives up on rows far on the wrong side, ``1 - tanh(steepness m)``.
+    """A loss that gives up on rows far on the wrong side.
 
-    It is the cost function of DOOM II, and twice the sigmoid
-    ``1 / (1 + exp(2 steepness m))``. It is not convex.
+    It is ``1 - tanh(steepness (m - centre))``, the cost function of DOOM II where
+    `centre` is 0, and twice a sigmoid. It is not convex.
 
     Source: Mason, Baxter, Bartlett, Frean (2000), Boosting algorithms as gradient
     descent, section 5.
@@ -225,27 +225,36 @@ class SigmoidMargin(MarginObjective):
     Parameters
     ----------
     steepness : float, default=1.0
-        How fast the loss falls from 2 to 0 around ``m = 0``, greater than 0.
+        How fast the loss falls from 2 to 0 around the centre, greater than 0.
     n_classes : int, default=2
         Number of classes.
+    centre : float, default=0.0
+        The margin of the greatest weight. With 0 the margins m and -m weigh the same,
+        so that after one vote of two classes the weights are even again and the same
+        learner follows for ever; below 0, rows on the wrong side weigh more, until
+        they are beyond the centre.
     """
 
-    def __init__(self, steepness: float = 1.0, n_classes: int = 2) -> None:
+    def __init__(
+        self, steepness: float = 1.0, n_classes: int = 2, centre: float = 0.0
+    ) -> None:
         super().__init__(n_classes)
         self.steepness = steepness
+        self.centre = centre
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters are in their ranges."""
         super().validate()
         check_number("steepness", self.steepness, above=0)
+        check_number("centre", self.centre)
 
     def phi(self, m: Array) -> Array:
-        """Return ``1 - tanh(steepness m)``, without cancellation."""
-        return 2.0 * expit(-2.0 * self.steepness * m)
+        """Return ``1 - tanh(steepness (m - centre))``, without cancellation."""
+        return 2.0 * expit(-2.0 * self.steepness * (m - self.centre))
 
     def log_slope(self, m: Array) -> Array:
-        """Return the logarithm of ``steepness / cosh(steepness m)^2``."""
-        scaled = 2.0 * self.steepness * m
+        """Return the logarithm of ``steepness / cosh(steepness (m - centre))^2``."""
+        scaled = 2.0 * self.steepness * (m - self.centre)
         both = log_expit(scaled) + log_expit(-scaled)
         return np.log(4.0 * self.steepness) + both
 

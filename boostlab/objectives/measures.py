@@ -52,8 +52,8 @@ class SmoothMeasure(_WeightsAlone):
     Parameters
     ----------
     gamma : float, default=0.1
-        Edge that learners are hoped to have, half of it as Servedio counts it; between
-        0 and 1.
+        Servedio's gamma, between 0 and 1: half of the edge that learners are hoped to
+        have, where the edge is 1 for a learner that is always right and 0 for chance.
     kappa : float, default=0.1
         Share of the rows that may stay wrong, between 0 and 1.
     n_classes : int, default=2
@@ -175,16 +175,36 @@ class Brown(MarginObjective):
         """Return the time that is left, found from the potential after a warm start."""
         left, n_rounds = state.carried[TIME]
         if state.ensemble is not None and n_rounds != state.round:
-            m = margin(state.y, state.raw_prediction)
-
-            def excess(time: float) -> float:
-                return self.potential(m, time, state.weight) - self.target_error
-
-            # Each row has a time at which its potential is the target.
-            low, high = self.c - m.max() - 1e-9, self.c - m.min() + 1e-9
-            left = max(brentq(excess, low, high, xtol=1e-15), 0.0)
+            left = self._found_time(state)
             self.set_time(state, left, state.round)
         return float(left)
+
+    def _found_time(self, state: State) -> float:
+        """Return the time at which the mean potential is the target."""
+        m = margin(state.y, state.raw_prediction)
+        if self.is_late(m, state.weight):
+            return 0.0
+
+        def excess(time: float) -> float:
+            return self.potential(m, time, state.weight) - self.target_error
+
+        # No row's potential is above the target then, but for rounding.
+        high = max(self.c - float(m.min()), self.c)
+        while excess(high) > 0:
+            high *= 1.5
+        return float(brentq(excess, 0.0, high, xtol=1e-15))
+
+    def is_late(self, m: Array, weight: Array) -> bool:
+        """Return whether margins `m` keep the promise with no time left at all.
+
+        Rounding may hide that the time is up, so a mean potential above the target by
+        a billionth of it counts as kept.
+        """
+        return self.potential(m, 0.0, weight) <= self.target_error * (1 + 1e-9)
+
+    def reason_to_stop(self, state: State) -> str | None:
+        """Return "time_is_up" where no time is left."""
+        return None if self.time_left(state) > 0 else "time_is_up"
 
     def potential(self, m: Array, left: float, weight: Array) -> float:
         """Return the mean potential of margins `m` where so much time is left."""

@@ -25,7 +25,8 @@ class BrownStep(VotingPiece):
 
     Vote and time taken solve two equations: the weighted edge is 0 and the mean
     potential is what it was. Where the time is up first, the vote is the one that
-    keeps the potential when all time is taken, and the fit ends.
+    keeps the potential when all time is taken, and the fit ends. Where no time is left
+    to begin with, the vote is 0.
 
     Source: Freund (2001), An adaptive version of the boost by majority algorithm,
     figure 3, step 4.
@@ -44,10 +45,9 @@ class BrownStep(VotingPiece):
             left,
         )
         vote, taken = equations.solve()
-        now = max(left - taken, 0.0)
-        if taken >= left:
-            state.carried[STOP] = "time_is_up"
-        objective.set_time(state, now, state.round + 1)
+        if taken >= left or objective.is_late(equations.after(vote), state.weight):
+            taken, state.carried[STOP] = left, "time_is_up"
+        objective.set_time(state, left - taken, state.round + 1)
         return vote
 
 
@@ -61,10 +61,14 @@ class _Equations:
         self.m, self.agree, self.weight = m, agree, weight
         self.wanted = objective.potential(m, left, weight)
 
+    def after(self, vote: float) -> Array:
+        """Return the margins after a vote."""
+        return self.m + vote * self.agree
+
     def excess(self, vote: float, taken: float) -> float:
         """Return by how much the potential has grown."""
-        after = self.m + vote * self.agree
-        now = self.objective.potential(after, self.left - taken, self.weight)
+        left = self.left - taken
+        now = self.objective.potential(self.after(vote), left, self.weight)
         return now - self.wanted
 
     def time_of(self, vote: float) -> float:
@@ -80,12 +84,14 @@ class _Equations:
         taken = self.time_of(vote)
         if taken >= self.left:
             return -1.0
-        ahead = self.m + vote * self.agree + self.left - taken
-        weight = self.weight * np.exp(-(ahead**2) / self.objective.c)
+        exponent = (self.after(vote) + self.left - taken) ** 2 / self.objective.c
+        weight = self.weight * np.exp(exponent.min() - exponent)
         return float(weight @ self.agree / weight.sum())
 
     def solve(self) -> tuple[float, float]:
         """Return the vote and the time that it takes."""
+        if not self.edge(0.0) > 0:
+            return 0.0, self.left
         high = 1e-3
         while self.edge(high) > 0 and high < LONGEST:
             high *= 2
@@ -93,8 +99,10 @@ class _Equations:
             return high, self.time_of(high)
         vote = float(brentq(self.edge, 0.0, high, xtol=1e-15))
         taken = self.time_of(vote)
-        if taken < self.left and self.time_of(vote * (1 + 1e-9) + 1e-12) < self.left:
+        beyond = vote if taken >= self.left else vote * (1 + 1e-9) + 1e-12
+        if self.time_of(beyond) < self.left:
             return vote, taken
-        # All time is taken: the vote that keeps the potential then.
-        vote = float(brentq(lambda a: self.excess(a, self.left), 0.0, high, xtol=1e-15))
-        return vote, self.left
+        # All time is taken: the vote that keeps the potential then. It is not above
+        # `beyond`, after which the potential has fallen; after none it has grown.
+        vote = brentq(lambda a: self.excess(a, self.left), 0.0, beyond, xtol=1e-15)
+        return float(vote), self.left

@@ -26,6 +26,10 @@ STOP = "stop"
 """Where a piece writes the reason why the fit should end after this round."""
 
 NO_EDGE, PERFECT, DIVERGED = "no_edge", "perfect_learner", "diverged"
+NO_STEP = "no_step"
+
+ROUNDING = 1e-12
+"""Edge that may be nothing but rounding in the sums of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,11 @@ def showing(state: State, contribution: Contribution) -> Showing:
     return Showing(error, n_classes, False)
 
 
+def is_nothing(size: Any) -> bool:
+    """Return whether a step of this size changes nothing."""
+    return isinstance(size, int | float | np.ndarray) and not np.any(size)
+
+
 def record(state: State, shown: Showing) -> None:
     """Write down the edge."""
     before = state.carried.get(EDGES, np.empty(0))
@@ -87,7 +96,7 @@ class VotingPiece(Piece):
         if shown.perfect:
             state.carried[STOP] = PERFECT
             return 1.0
-        if shown.edge <= 0:
+        if shown.edge <= ROUNDING:
             state.carried[STOP] = NO_EDGE
             return 0.0
         return self.size(objective, state, contribution, shown)
@@ -249,7 +258,7 @@ class EqualVote(VotingPiece):
 
 @register("voting_step")
 class VotingStep(VotingPiece):
-    """Any step, for votes whose edges are to be written down.
+    """Any step, for votes whose edges are to be written down; a size of 0 ends the fit.
 
     Parameters
     ----------
@@ -282,6 +291,8 @@ class VotingStep(VotingPiece):
             if not after < objective.loss(state):
                 state.carried[STOP] = DIVERGED
                 return 0.0
+        if is_nothing(size):  # all later rounds would be the same
+            state.carried[STOP] = NO_STEP
         return size
 
 

@@ -13,6 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from boostlab import AdaBoostClassifier, load
+from boostlab.callbacks import BaseMonitor
+from boostlab.estimators import thin
 
 ALGORITHMS = ("samme", "samme.r", "real", "gentle", "logit", "mada", "margin")
 
@@ -50,16 +52,15 @@ def test_votes_are_those_of_scikit_learn(n_classes, learning_rate, depth):
         ).fit(X, y, weight)
         votes, wanted = ours.estimator_weights_, theirs.estimator_weights_
         same = np.isclose(votes, wanted, rtol=0, atol=1e-9)
-        # Equal gains are broken in different ways; then the paths part for good.
-        assert same[:5].all()
-        if same.all():
-            scores = ours.decision_function(X) * (n_classes / (n_classes - 1) ** 2)
-            if n_classes == 2:  # theirs is the difference of two scores
-                scores *= 2
-            np.testing.assert_allclose(
-                scores / votes.sum(), theirs.decision_function(X), atol=1e-9
-            )
-            np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+        # Equal gains would be broken in different ways; here are none.
+        assert same.all()
+        scores = ours.decision_function(X) * (n_classes / (n_classes - 1) ** 2)
+        if n_classes == 2:  # theirs is the difference of two scores
+            scores *= 2
+        np.testing.assert_allclose(
+            scores / votes.sum(), theirs.decision_function(X), atol=1e-9
+        )
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -157,6 +158,137 @@ def test_a_learner_below_chance_ends_the_fit():
     assert len(mixed.weak_learner_edge_) == 4
 
 
+@pytest.mark.parametrize("n", [2, 6, 10, 34, 50, 98, 100, 302, 1000])
+def test_rounding_is_no_edge(n):
+    with pytest.warns(UserWarning, match="first round is no better than chance"):
+        model = AdaBoostClassifier().fit(np.zeros((n, 1)), np.arange(n) % 2)
+    assert (model.n_iter_, model.stop_reason_) == (0, "no_edge")
+
+
+def test_no_rounds_are_warned_of_whatever_the_reason():
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    with pytest.warns(UserWarning, match="the model has no rounds"):
+        model = AdaBoostClassifier(algorithm="real").fit(X, [0, 1, 1, 0])
+    assert model.n_iter_ == 0
+
+
+def review_table():
+    return make_classification(200, 6, n_informative=4, flip_y=0.1, random_state=0)
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "doom2"])
+def test_losses_that_are_bounded_are_no_single_stump(loss):
+    X, y = review_table()
+    model = AdaBoostClassifier(
+        algorithm="margin", margin_loss="logistic", random_state=0
+    ).fit(X, y)
+    wanted = model.score(X, y)
+    model.set_params(margin_loss=loss, verbose=1, n_estimators=100).fit(X, y)
+    assert model.score(X, y) >= wanted - 0.03
+    weights = model.estimator_weights_
+    assert (weights > 0).all()
+    assert weights.max() <= 0.2
+    used = {done.hypothesis.trees[0].feature[0] for done in model.ensemble_.rounds}
+    assert len(used) > 2
+    assert (np.diff(model.history_["training_loss"]) < 0).all()
+
+
+class Still(BaseMonitor):
+    """It makes the votes of one round nothing."""
+
+    def begin(self, run):
+        self.step, run.boosting.step.step = run.boosting.step.step, self
+        self.calls = 0
+
+    def __call__(self, objective, state, contribution):
+        self.calls += 1
+        return self.step(objective, state, contribution) if self.calls < 4 else 0.0
+
+
+def test_a_step_of_0_ends_the_fit_and_is_left_out():
+    X, y = review_table()
+    model = AdaBoostClassifier(algorithm="margin", callbacks=[Still()]).fit(X, y)
+    assert (model.n_iter_, model.stop_reason_) == (3, "no_step")
+    assert len(model.weak_learner_edge_) == 4
+    assert len(model.estimator_edges_) == 3
+
+
+@pytest.mark.parametrize("algorithm", ["adaboost_nu", "smooth", "brown", "lp", "erlp"])
+def test_a_learning_rate_without_use_is_refused(algorithm):
+    X, y = review_table()
+    model = AdaBoostClassifier(algorithm=algorithm, learning_rate=0.5)
+    with pytest.raises(ValueError, match=r"learning_rate is 0\.5; leave it at 1\.0"):
+        model.fit(X, y)
+
+
+def test_a_perfect_learner_must_win_on_held_out_rows():
+    X, y = problem(300, noise=0.3)
+    X_val, y_val = X[200:], y[200:]
+    model = AdaBoostClassifier(
+        [DecisionTreeClassifier(max_depth=1), DecisionTreeClassifier(random_state=0)],
+        every=[1, 12],
+        n_estimators=50,
+        early_stopping=True,
+        random_state=0,
+    )
+    model.fit(X[:200], y[:200], X_val=X_val, y_val=y_val)
+    assert model.stop_reason_ == "perfect_learner"
+    losses = model.history_["validation_loss"]
+    assert model.n_iter_ == np.argmin(losses) > 1
+    mine = model.objective_.pointwise_loss(
+        y_val, model.decision_function(X_val)[:, None]
+    )
+    assert mine.mean() == pytest.approx(losses.min())
+    # Where it is as good as any, it is the simplest.
+    model.set_params(scoring="accuracy").fit(X, y, X_val=X, y_val=y)
+    assert (model.n_iter_, model.stop_reason_) == (1, "perfect_learner")
+    assert model.score(X, y) == 1
+
+
+def test_edges_are_those_of_the_rounds_after_a_perfect_learner():
+    X, y = load_iris(return_X_y=True)
+    model = AdaBoostClassifier(
+        ["tree", DecisionTreeClassifier(random_state=0)],
+        every=[1, 5],
+        n_estimators=20,
+        max_depth=1,
+        warm_start=True,
+        random_state=0,
+    ).fit(X, y)
+    assert model.n_iter_ == 1
+    assert len(model.weak_learner_edge_) > 1
+    np.testing.assert_array_equal(model.estimator_edges_, [1.0])
+    again = clone(model).fit(X, y)
+    again.set_params(n_estimators=3).fit(X, y)
+    np.testing.assert_array_equal(again.weak_learner_edge_[:1], [1.0])
+    assert len(again.weak_learner_edge_) == 3
+    np.testing.assert_array_equal(again.estimator_edges_, again.weak_learner_edge_)
+    copied = pickle.loads(pickle.dumps(again))
+    np.testing.assert_array_equal(copied.estimator_edges_, again.estimator_edges_)
+
+
+def test_edges_of_a_thinned_model_are_those_of_its_rounds():
+    X, y = problem()
+    model = AdaBoostClassifier(
+        algorithm="adaboost_nu", n_estimators=40, random_state=0, warm_start=True
+    ).fit(X, y)
+    fewer = thin(model, X, y)
+    kept = {id(done.hypothesis): e for done, e in _edges(model)}
+    wanted = [kept[id(done.hypothesis)] for done in fewer.ensemble_.rounds]
+    np.testing.assert_array_equal(fewer.estimator_edges_, wanted)
+    assert len(model.estimator_edges_) == 40
+    # The least of them is what the next vote is weighed by.
+    fewer.set_params(n_estimators=fewer.n_iter_ + 1).fit(X, y)
+    edges = fewer.weak_learner_edge_
+    np.testing.assert_array_equal(edges[:-1], wanted)
+    vote = np.arctanh(edges[-1]) - np.arctanh(edges.min() - 0.05)
+    assert fewer.estimator_weights_[-1] == pytest.approx(vote, abs=1e-12)
+
+
+def _edges(model):
+    return zip(model.ensemble_.rounds, model.estimator_edges_, strict=True)
+
+
 def test_one_class_is_a_normal_case():
     model = AdaBoostClassifier().fit([[1.0], [2.0]], ["a", "a"])
     assert model.stop_reason_ == "one_class"
@@ -233,4 +365,6 @@ def test_early_stopping_delivers_the_best_round():
     ).fit(X, y)
     assert model.stop_reason_ == "early_stopping"
     assert model.n_iter_ == np.argmin(model.history_["validation_loss"])
-    assert len(model.weak_learner_edge_) >= model.n_iter_ + 5
+    edges = model.weak_learner_edge_
+    assert len(edges) >= model.n_iter_ + 5
+    np.testing.assert_array_equal(model.estimator_edges_, edges[: model.n_iter_])

@@ -55,22 +55,83 @@ def test_learns_and_is_kept(algorithm, tmp_path):
         clone(model).fit(X, np.arange(len(y)) % 3)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ["adaboost_nu", "smooth", "brown"])
 def test_warm_start_goes_on(algorithm):
     X, y = problem()
     whole = AdaBoostClassifier(algorithm=algorithm, n_estimators=6, random_state=0)
     short = clone(whole).set_params(n_estimators=3, warm_start=True).fit(X, y)
     short.set_params(n_estimators=6).fit(X, y)
     whole.fit(X, y)
-    if algorithm in ("lp", "erlp"):  # weights start anew from the sample weights
-        assert short.n_iter_ >= 3
-        return
     np.testing.assert_allclose(
         short.decision_function(X), whole.decision_function(X), rtol=1e-6, atol=1e-9
     )
     np.testing.assert_allclose(
         short.weak_learner_edge_, whole.weak_learner_edge_, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("algorithm", ["lp", "erlp"])
+def test_methods_that_vote_anew_cannot_go_on(algorithm):
+    model = AdaBoostClassifier(algorithm=algorithm, warm_start=True)
+    with pytest.raises(ValueError, match="cannot go on from earlier rounds"):
+        model.fit(*problem())
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("target", [0.05, 0.2, 0.3])
+def test_brownboost_adds_nothing_when_its_time_is_up(target, depth):
+    X, y = problem(200)
+    model = AdaBoostClassifier(
+        algorithm="brown",
+        target_error=target,
+        max_depth=depth,
+        n_estimators=200,
+        warm_start=True,
+        random_state=0,
+    ).fit(X, y)
+    n_rounds, before = model.n_iter_, model.decision_function(X)
+    assert model.stop_reason_ == ("time_is_up" if n_rounds < 200 else "n_estimators")
+    for _ in range(2):
+        model.fit(X, y)
+        assert model.n_iter_ == n_rounds
+        np.testing.assert_array_equal(model.decision_function(X), before)
+        assert len(model.weak_learner_edge_) == n_rounds
+    if n_rounds < 200:
+        assert model.stop_reason_ == "time_is_up"
+
+
+def test_brownboost_of_the_review_ends_once():
+    X, y = make_classification(200, 6, n_informative=4, flip_y=0.1, random_state=0)
+    model = AdaBoostClassifier(
+        algorithm="brown",
+        target_error=0.3,
+        max_depth=3,
+        n_estimators=200,
+        warm_start=True,
+        random_state=0,
+    ).fit(X, y)
+    assert model.stop_reason_ == "time_is_up"
+    n_rounds = model.n_iter_
+    assert model.fit(X, y).fit(X, y).n_iter_ == n_rounds
+    # The clock is found on other rows as well.
+    model.fit(X[::2], 1 - y[::2])
+    assert np.isfinite(model.decision_function(X)).all()
+
+
+def test_smoothboost_adds_nothing_when_few_rows_are_hard():
+    X, y = problem(200)
+    model = AdaBoostClassifier(
+        algorithm="smooth",
+        target_error=0.3,
+        max_depth=3,
+        n_estimators=2000,
+        warm_start=True,
+        random_state=0,
+    ).fit(X, y)
+    assert model.stop_reason_ == "few_hard_rows"
+    n_rounds = model.n_iter_
+    assert model.fit(X, y).n_iter_ == n_rounds
+    assert model.stop_reason_ == "few_hard_rows"
 
 
 def test_weights_sum_to_one_over_ten_thousand_rounds():
