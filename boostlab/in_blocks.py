@@ -8,13 +8,14 @@ rows are added up in the order of the rows; threads of our own take the blocks.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.linalg  # noqa: F401  its BLAS must be there to be limited
@@ -34,8 +35,8 @@ CHUNK = 8 * BLOCK
 """Rows that one thread takes at a time, and that one sum is made of."""
 
 
-_WORKER = threading.local()
-"""Says in which threads the work of others is being done."""
+_THREAD = threading.local()
+"""Of each thread: whether it does the work of another, and what limit it keeps."""
 
 
 @lru_cache(maxsize=1)
@@ -43,14 +44,120 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _limited(per_thread: bool) -> list[tuple[Any, int]]:
+    """Set libraries to one thread; return how many each had.
+
+    OpenBLAS by OpenMP has a number for each thread that calls it, others for all.
+    """
+    before = []
+    for library in _controller().lib_controllers:
+        layer = getattr(library, "threading_layer", None)
+        own = library.internal_api == "openblas" and layer == "openmp"
+        number = library.get_num_threads()
+        if library.user_api == "blas" and own == per_thread and number is not None:
+            before.append((library, number))
+    _set_threads([(library, 1) for library, _ in before])
+    return before
+
+
+def _set_threads(numbers: list[tuple[Any, int]]) -> None:
+    for library, number in numbers:
+        # Else only the thread that set a number first could set another.
+        release = getattr(library, "clear_controlling_thread", lambda force: None)
+        release(force=True)
+        library.set_num_threads(number)
+        release(force=True)
+
+
+class _Limit:
+    """The limit of one BLAS thread, which all threads of the process share.
+
+    A BLAS has one limit for all. So the first to enter sets it, others are counted, and
+    the last to leave restores what was there before.
+    """
+
+    def __init__(self) -> None:
+        # Reentrant, as the garbage collector may close a generator at any place.
+        self._lock = threading.RLock()
+        self._entered: dict[int, int] = {}
+        self._before: list[tuple[Any, int]] = []
+        self._before_of: dict[int, list[tuple[Any, int]]] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._lock.acquire,
+                after_in_parent=self._lock.release,
+                after_in_child=self._forget_others,
+            )
+
+    def enter(self) -> int:
+        """Set the limit; return who has entered, to be given to :meth:`leave`."""
+        who = threading.get_ident()
+        with self._lock:
+            if not self._entered:
+                self._before = _limited(per_thread=False)
+            if who not in self._entered:
+                self._before_of[who] = _limited(per_thread=True)
+            self._entered[who] = self._entered.get(who, 0) + 1
+        return who
+
+    def leave(self, who: int) -> None:
+        """Take back one entry; restore the numbers of threads after the last."""
+        with self._lock:
+            if who not in self._entered:  # it stayed behind in the parent process
+                return
+            self._entered[who] -= 1
+            if self._entered[who] == 0:
+                del self._entered[who]
+                _set_threads(self._before_of.pop(who))
+                self._restore_if_unused()
+
+    def _restore_if_unused(self) -> None:
+        if not self._entered:
+            _set_threads(self._before)
+            self._before = []
+
+    def _forget_others(self) -> None:
+        """Go on in a forked process, where the thread that forked is the only one."""
+        who = threading.get_ident()
+        self._entered = {k: n for k, n in self._entered.items() if k == who}
+        self._restore_if_unused()
+        self._lock.release()
+
+
+_LIMIT = _Limit()
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let every call into a BLAS or LAPACK run on one thread."""
-    if getattr(_WORKER, "busy", False):  # who started it has seen to that
+    """Let every call into a BLAS or LAPACK run on one thread, in the whole process."""
+    if getattr(_THREAD, "is_worker", False):  # who started it has seen to that
         yield
         return
-    with _controller().limit(limits=1, user_api="blas"):
+    who, kept = _LIMIT.enter(), getattr(_THREAD, "kept", None)
+    try:
+        if kept is not None and not kept:
+            kept.append(_LIMIT.enter())
         yield
+    finally:
+        _LIMIT.leave(who)
+
+
+@contextmanager
+def limited_once() -> Iterator[None]:
+    """Keep the limit of :func:`one_blas_thread` from its first use to the end.
+
+    To set it takes longer than many products of one row; what needs no limit sets none.
+    """
+    if getattr(_THREAD, "kept", None) is not None:
+        yield
+        return
+    _THREAD.kept = []
+    try:
+        yield
+    finally:
+        kept, _THREAD.kept = _THREAD.kept, None
+        for who in kept:
+            _LIMIT.leave(who)
 
 
 def chunks(n_rows: int) -> list[slice]:
@@ -68,7 +175,7 @@ def in_order(
     """
     n_workers = min(n_threads(), len(items))
     with one_blas_thread():
-        if n_workers <= 1 or getattr(_WORKER, "busy", False):
+        if n_workers <= 1 or getattr(_THREAD, "is_worker", False):
             yield from map(function, items)
             return
         with ThreadPoolExecutor(n_workers, initializer=_become_worker) as pool:
@@ -82,7 +189,8 @@ def in_order(
 
 
 def _become_worker() -> None:
-    _WORKER.busy = True
+    _THREAD.is_worker = True
+    _limited(per_thread=True)
 
 
 def product(x: Array, matrix: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boostlab.in_blocks import limited_once
 from boostlab.reduce import Whole, whole
 
 if TYPE_CHECKING:
@@ -314,8 +315,9 @@ class Ensemble:
         elif at_once is not None and not _corrected(self.rounds):
             at_once(state, self.rounds)
         else:
-            for _ in self.replay(state):
-                pass
+            with limited_once():
+                for _ in self.replay(state):
+                    pass
         return state.raw_prediction
 
     def _unlabelled(self, table: Table) -> State:
