@@ -137,11 +137,23 @@ def _penalised(gram: Array, cross: Array, l2: float) -> Array:
     """Solve ``(gram + l2) b = cross``; by eigenvalues where it is nearly singular."""
     system = gram.copy()
     system.flat[:: len(system) + 1] += l2
+    factor = _factor(system)
+    if factor is not None:
+        return scipy.linalg.cho_solve(factor, cross)
+    values, vectors = _spectrum(gram)
+    return vectors @ (_shrunk(values, l2)[:, None] * (vectors.T @ cross))
+
+
+def _factor(system: Array) -> tuple[Array, bool] | None:
+    """Return the Cholesky factor; None where a solution would magnify rounding."""
     try:
-        return scipy.linalg.cho_solve(scipy.linalg.cho_factor(system), cross)
+        factor, lower = scipy.linalg.cho_factor(system)
     except scipy.linalg.LinAlgError:
-        values, vectors = _spectrum(gram)
-        return vectors @ (_shrunk(values, l2)[:, None] * (vectors.T @ cross))
+        return None
+    size = np.abs(system).sum(axis=0).max(initial=0.0)
+    inverse_condition, _ = scipy.linalg.lapack.dpocon(factor, size)
+    regular = inverse_condition > len(system) * np.finfo(float).eps
+    return (factor, lower) if regular else None
 
 
 def _spectrum(gram: Array) -> tuple[Array, Array]:
@@ -152,8 +164,13 @@ def _spectrum(gram: Array) -> tuple[Array, Array]:
 
 def _shrunk(values: Array, l2: float | Array) -> Array:
     """Return ``1 / (values + l2)``; 0 for directions that are only rounding."""
-    least = values.max(initial=0.0) * len(values) * np.finfo(float).eps
-    return np.divide(1.0, values + l2, out=np.zeros_like(values), where=values > least)
+    real = _beyond_rounding(values)
+    return np.divide(1.0, values + l2, out=np.zeros_like(values), where=real)
+
+
+def _beyond_rounding(values: Array) -> NDArray[np.bool_]:
+    """Return which eigenvalues are not only rounding."""
+    return values > values.max(initial=0.0) * len(values) * np.finfo(float).eps
 
 
 def _cross_validated(known: Moments, n_rows: float, shared: bool) -> Array:
@@ -239,6 +256,8 @@ def _dense(known: Moments, coef: Array, l2: float | str, n_rows: float) -> Array
     """Return the dense solution of :func:`sandwiched`."""
     u, s, vt = scipy.linalg.svd(coef, full_matrices=False)
     used = s > s.max(initial=0.0) * LEAST_SINGULAR
+    if not used.any():  # no change is seen through a top model of zeros
+        return np.zeros((len(known.gram), len(coef)))
     u, s, v = u[:, used], s[used], vt[used].T
     cross = known.cross @ v
     if l2 == "auto":
@@ -250,6 +269,6 @@ def _dense(known: Moments, coef: Array, l2: float | str, n_rows: float) -> Array
     values, vectors = _spectrum(known.gram)
     along = (vectors.T @ cross) * s
     curvature = np.outer(values, s**2) + float(l2)
-    usable = curvature > 0
+    usable = _beyond_rounding(values)[:, None] & (curvature > 0)
     solved = np.divide(along, curvature, out=np.zeros_like(along), where=usable)
     return vectors @ solved @ u.T

@@ -86,3 +86,30 @@ def test_nothing_is_fitted_by_constant_features():
     )
     np.testing.assert_array_equal(slopes, 0)
     np.testing.assert_allclose(intercept, 4)
+
+
+@pytest.mark.parametrize("kind", ["dense", "diagonal", "scalar"])
+@pytest.mark.parametrize("l2", ["auto", 0.0, 0.1])
+def test_a_top_model_of_zeros_asks_for_no_change(kind, l2):
+    if l2 == "auto" and kind != "dense":
+        return
+    z, r, w, weight = problem(p=5)
+    found = sandwiched(kind, known(z, r, weight, False), 0 * w, l2, len(z))
+    np.testing.assert_array_equal(found, np.zeros((5, 5)))
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-20, 1e-16])
+def test_without_a_penalty_rounding_is_not_magnified(l2):
+    rng = np.random.default_rng(0)
+    z = np.tanh(rng.normal(size=(30, 2)) @ rng.normal(size=(2, 90)))
+    r, w, ones = z[:, :1] + 0.1 * rng.normal(size=(30, 1)), np.ones((2, 1)), np.ones(30)
+    dense = sandwiched("dense", known(z, r, ones, False), w, l2, 30) @ w
+    plain, shift = ridge(known(z, r, ones, True), l2, 30)
+    new = np.tanh(rng.normal(size=(50, 2)) @ rng.normal(size=(2, 90)))
+    # As small as the solution of least norm, and as good on the rows.
+    least = np.linalg.pinv(z, rcond=1e-7) @ r
+    assert np.abs(z @ dense - r).max() < 1e-3
+    assert np.abs(z @ plain + shift - r).max() < 1e-3
+    for found in (dense, plain):
+        assert np.abs(found).max() < 10 * np.abs(least).max()
+        assert np.isfinite(new @ found).all()
