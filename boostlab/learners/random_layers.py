@@ -22,6 +22,9 @@ LEAST_DISTANCE = 0.01
 PAIRS_PER_ROW, MOST_PAIRS = 5, 1 << 18
 """Pairs that are drawn to choose from, for each row and at most."""
 
+FINEST_SHARE = 2.0**-36
+"""Shares of the weight are multiples of this."""
+
 
 @register("random_layer")
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,8 @@ class Places:
     order : ndarray of int, shape (n,)
         The rows, by a hash of their contents.
     ends : ndarray of shape (n,)
-        Their cumulative weight in that order.
+        Their cumulative share of the weight in that order, without its last bits, in
+        which other units of the weights differ.
     n_rows : float
         How many rows of equal weight would tell as much (Kish, 1965), equal rows being
         one: ``sum(w)^2 / sum(w^2)``. The unit of the weights is of no account.
@@ -108,18 +112,14 @@ class Places:
         """Return the places of rows with these hashes and weights."""
         order = np.argsort(codes, kind="stable")
         ends = np.cumsum(weight[order])
+        ends = np.rint(ends / ends[-1] / FINEST_SHARE) * FINEST_SHARE
         last = np.append(np.flatnonzero(np.diff(codes[order])), len(order) - 1)
-        share = np.diff(ends[last], prepend=0.0) / ends[-1]
+        share = np.diff(ends[last], prepend=0.0)
         return cls(order, ends, float(1.0 / (share @ share)))
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights."""
-        return float(self.ends[-1])
 
     def rows_at(self, share: Array) -> NDArray[np.intp]:
         """Return the rows at some shares, in [0, 1), of the total weight."""
-        found = np.searchsorted(self.ends, share * self.total, side="right")
+        found = np.searchsorted(self.ends, share, side="right")
         return self.order[np.minimum(found, len(self.order) - 1)]
 
 
@@ -194,9 +194,12 @@ def _swim(
     Source: Bolager, Burak, Datar, Sun, Dietrich (2023), Sampling weights of deep
     neural networks, section 3.
     """
-    n_pairs = int(np.clip(PAIRS_PER_ROW * places.n_rows, 4 * width, MOST_PAIRS))
+    wanted = round(PAIRS_PER_ROW * places.n_rows)
+    n_pairs = int(np.clip(wanted, 4 * width, MOST_PAIRS))
     first = places.rows_at((np.arange(n_pairs) + 0.5) / n_pairs)
     second = places.rows_at(rng.random(n_pairs))
+    # By a power of two, which rounds nothing: squares may overflow or vanish.
+    response = np.ldexp(response, -np.frexp(np.abs(response).max())[1])
     chance = np.empty(n_pairs)
     for start in range(0, n_pairs, 8192):
         part = slice(start, start + 8192)

@@ -140,3 +140,22 @@ def test_files_hold_it(tmp_path):
 def test_parameters_are_checked(params, words):
     with pytest.raises((TypeError, ValueError), match=words):
         boosted(**params).fit(X, Y)
+
+
+@pytest.mark.parametrize("unit", [0.01, 0.1, 3.0, 7.0])
+def test_places_do_not_depend_on_the_unit_of_the_weights(unit):
+    codes = np.random.default_rng(1).permutation(120).astype(np.uint64)
+    for weight in (np.ones(120), RNG.random(120) + 0.1):
+        one, other = Places.of(codes, weight), Places.of(codes, weight * unit)
+        np.testing.assert_array_equal(one.ends, other.ends)
+        # 180 places among 120 rows: every third lies where a row ends.
+        share = (np.arange(180) + 0.5) / 180
+        np.testing.assert_array_equal(one.rows_at(share), other.rows_at(share))
+        draws = (
+            draw_layer(
+                "swim", 20, 0.5, "tanh", X[:120], Y[:120, None], found,
+                np.random.default_rng(0),
+            )
+            for found in (one, other)
+        )  # fmt: skip
+        np.testing.assert_array_equal(*(layer.weight for layer in draws))
