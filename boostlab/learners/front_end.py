@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 
 from boostlab.data.table import Table
 from boostlab.objectives.weighted import weighted_mean, weighted_quantile
+from boostlab.reduce import greatest
 from boostlab.registry import register
 
 Array = NDArray[np.float64]
 
 NUMERIC = ("robust", "standard", "none")
+
+LARGEST = 1e100
+"""Largest size of numbers that are left as they are: squares must be finite."""
 
 CLIP = 3.0
 """Where smooth clipping ends: scaled values stay between -3 and 3."""
@@ -76,7 +80,9 @@ class FrontEnd:
                 if len(levels) <= self.max_one_hot:
                     hot += [(j, code) for code in levels[len(levels) == 2 :]]
                     continue
-            numbers.append((j, *_place(values, weight[known], self.numeric)))
+            place = _place(values, weight[known], self.numeric)
+            _check_size(values, place, self.numeric, table.feature_names[j])
+            numbers.append((j, *place))
         return FrontEndModel(
             n_features=table.n_features,
             clip=CLIP if self.numeric == "robust" else 0.0,
@@ -102,6 +108,24 @@ def _check_finite(column: NDArray[Any], name: str) -> None:
         )
 
 
+def _check_size(
+    values: Array, place: tuple[float, float, float], numeric: str, name: str
+) -> None:
+    """Refuse numbers that cannot be scaled, or are too large to be left unscaled."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if numeric == "none" and largest > LARGEST:
+        raise ValueError(
+            f"The feature {name!r} has values of up to {largest:.1e}, but at most "
+            f"{LARGEST:.0e} are taken where numbers are left as they are; divide it by "
+            "its standard deviation, or use numeric='robust' or faithful=False."
+        )
+    if not np.isfinite(place).all():
+        raise ValueError(
+            f"The feature {name!r} has values of up to {largest:.1e}, whose spread is "
+            "beyond floating point; divide it by its standard deviation."
+        )
+
+
 def _place(values: Array, weight: Array, numeric: str) -> tuple[float, float, float]:
     """Return center, scale and the value to put where one is missing."""
     if len(values) == 0:
@@ -110,9 +134,14 @@ def _place(values: Array, weight: Array, numeric: str) -> tuple[float, float, fl
     if numeric == "none":
         return 0.0, 1.0, median
     if numeric == "standard":
+        # By a power of two, which rounds nothing: squares may overflow or vanish.
+        exponent = np.frexp(np.abs(values).max())[1]
+        size = int(greatest(np.array([exponent], np.int64))[0])
+        values = np.ldexp(values, -size)
         mean = weighted_mean(values, weight)
         spread = np.sqrt(weighted_mean((values - mean) ** 2, weight))
-        return mean, float(spread) or 1.0, mean
+        mean, spread = np.ldexp([mean, spread], size).tolist()
+        return mean, spread or 1.0, mean
     low, high = (weighted_quantile(values, weight, level) for level in (0.25, 0.75))
     spread = high - low or (values.max() - values.min()) / 2
     return median, float(spread) or 1.0, median

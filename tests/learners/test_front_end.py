@@ -71,3 +71,20 @@ def test_parts_make_it_again_and_damage_is_noticed():
         FrontEndModel.from_parts(data, arrays | {"hot": arrays["hot"] + 5})
     with pytest.raises(ValueError, match="front end"):
         FrontEndModel.from_parts(data, arrays | {"scale": -arrays["scale"]})
+
+
+@pytest.mark.parametrize("size", [2.0**996, 2.0**-1000])
+def test_mean_and_deviation_of_numbers_of_any_size(size):
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    plain, scaled = (Table(z).view(FrontEnd("standard"))[1] for z in (x, x * size))
+    np.testing.assert_array_equal(scaled, plain)
+
+
+def test_numbers_too_large_to_stay_as_they_are_are_refused_in_a_sentence():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    assert np.isfinite(Table(x * 1e98).view(FrontEnd("none"))[1]).all()
+    with pytest.raises(ValueError, match="divide it by its standard deviation"):
+        Table(x * 1e300).view(FrontEnd("none"))
+    widest = np.array([[-1.7e308], [1.7e308]] * 4)
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="beyond floating"):
+        Table(widest).view(FrontEnd("robust"))
