@@ -173,6 +173,7 @@ class RFRBoostRegressor(_RFRBoost, Regression):
     l2 : float or "auto", default="auto"
         Penalty on the readout, at least 0, per mean square. "auto" is found by
         generalised cross-validation in each round; it is 1e-4 if `faithful`.
+        For "greedy" targets count in standard deviations.
     l2_top : float or "auto", default="auto"
         Penalty on the top model, ``l2_top / 2`` times its squares beside the mean
         loss, at least 0. "auto" is 1e-3, and 1e-4 if `faithful`.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from boostlab.checks import check_number
 from boostlab.contributions import Dense
-from boostlab.directions.representation import RESPONSE
+from boostlab.directions.representation import RESPONSE, UNIT
 from boostlab.learners.composed import composed_from_parts, composed_to_parts
 from boostlab.learners.front_end import FrontEnd, FrontEndModel
 from boostlab.learners.least_squares import moments, ridge, sandwiched
@@ -54,8 +54,10 @@ class RepresentationFeatures(Piece):
       ``RepresentationGradient()``.
     - "dense", "diagonal", "scalar": the readout that, seen through the top model W,
       lowers the loss most: ``mean(|r - P D W|^2) + l2 |D|^2`` with the Newton step r,
-      for any matrix D, or one that scales each column, or all alike (then the two
-      halves of P are added and have D columns). Needs the direction
+      both r and W in units of the root mean square of r in the first round (so for
+      squared loss in standard deviations of the target), for any matrix D, or one that
+      scales each column, or all alike (then the two halves of P are added and have D
+      columns). Needs the direction
       ``RepresentationGradient(through_top=False)``.
 
     For each row the update has rank at most K, the number of raw outputs.
@@ -197,13 +199,18 @@ class RepresentationFeatures(Piece):
         weight = target.weight[rows]
         total = float(weight.sum())
         l2 = 1e-3 if added and _is_auto(self.l2) else self.l2
+        unit = 1.0 if self.solver == "gradient" else state.carried[UNIT]
         known = moments(
-            features, step, curvature[:, 0], total, centred=self.solver == "gradient"
+            features,
+            step / unit,
+            curvature[:, 0],
+            total,
+            centred=self.solver == "gradient",
         )
         if self.solver == "gradient":
             readout, shift = ridge(known, l2, n_rows, shared=True)
         else:
-            coef = state.carried[TOP_COEF]
+            coef = state.carried[TOP_COEF] / unit
             readout = sandwiched(self.solver, known, coef, l2, n_rows)
             shift = np.zeros(len(coef))
         if added:

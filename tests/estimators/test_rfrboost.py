@@ -57,7 +57,7 @@ def test_for_one_output_a_greedy_round_is_ridge_along_one_direction():
     w = model.ensemble_.rounds[0].correction.coef[:, 0]
     residual = Y - next(model.staged_predict(X))
     features = np.hstack([change.of_hidden.features(X), change.of_inputs.features(X)])
-    penalty = 0.05 / (w @ w) * len(Y)
+    penalty = 0.05 / (w @ w) * len(Y) * np.var(Y)  # in standard deviations of Y
     gram = features.T @ features + penalty * np.eye(60)
     b = np.linalg.solve(gram, features.T @ residual)
     np.testing.assert_allclose(
@@ -202,3 +202,63 @@ def test_parameters_are_checked():
     with pytest.raises(ValueError, match="kind is 'swin'"):
         RFRBoostRegressor(kind="swin").fit(X, Y)
     assert FrontEnd() == FrontEnd("robust")
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4, 1e150])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {},
+        {"variant": "greedy", "l2": 1e-3},
+        {"variant": "greedy", "update": "diagonal"},
+        {"variant": "greedy", "update": "scalar"},
+        {"faithful": True, "variant": "greedy"},
+    ],
+)
+def test_the_unit_of_the_targets_does_not_matter(variant, unit, monkeypatch):
+    # Draws are by a hash of rows and targets: here it sees no targets.
+    monkeypatch.setattr(
+        "boostlab.learners.random_features.hash_rows",
+        lambda columns, n, seed: np.arange(n, dtype=np.uint64),
+    )
+    one = RFRBoostRegressor(**SMALL | variant).fit(X, Y)
+    with np.errstate(all="raise", under="ignore"):
+        other = RFRBoostRegressor(**SMALL | variant).fit(X, unit * Y)
+    np.testing.assert_allclose(
+        other.predict(X) / unit, one.predict(X), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    weight = np.random.default_rng(1).random(500) + 0.1
+    one = RFRBoostRegressor(**SMALL).fit(X, Y, weight)
+    for unit in (0.01, 0.1, 3.0, 7.0):
+        other = RFRBoostRegressor(**SMALL).fit(X, Y, unit * weight)
+        np.testing.assert_allclose(
+            other.predict(X), one.predict(X), rtol=1e-4, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+def test_greedy_rounds_on_nothing_to_learn_add_nothing(faithful):
+    params = SMALL | {"variant": "greedy", "faithful": faithful}
+    flat = RFRBoostRegressor(**params).fit(X, np.full(len(X), 3.0))
+    np.testing.assert_allclose(flat.predict(X), 3.0)
+    same = RFRBoostRegressor(**params).fit(np.ones((20, 2)), Y[:20])
+    np.testing.assert_allclose(same.predict(X[:, :2]), Y[:20].mean())
+    single = RFRBoostRegressor(**params).fit(X[:1], Y[:1])
+    np.testing.assert_allclose(single.predict(X), Y[0])
+
+
+@pytest.mark.parametrize("variant", ["gradient", "greedy"])
+def test_without_a_penalty_predictions_make_sense(variant):
+    params = SMALL | {"n_features": 512, "l2": 0.0, "variant": variant}
+    model = RFRBoostRegressor(**params).fit(X[:100], X[:100, 0])
+    assert model.score(X[100:], X[100:, 0]) > 0.5
+
+
+def test_numbers_and_targets_that_overflow_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="numeric='robust' or faithful=False"):
+        RFRBoostRegressor(faithful=True, **SMALL).fit(X * 1e300, Y)
+    with pytest.raises(ValueError, match="divide y by its standard deviation"):
+        RFRBoostRegressor(**SMALL).fit(X, Y * 1e300)
