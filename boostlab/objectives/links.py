@@ -12,12 +12,15 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, softmax
+from scipy.special import expit, log_expit, logsumexp, softmax
 
 Array = NDArray[np.float64]
 
 RAW_LIMIT = 500.0
 """Exponents are clipped to this magnitude, here and in the C kernels."""
+
+_MOST_STEPS = 60
+"""Halving alone finds the shift of :class:`RestLink` in so many steps."""
 
 
 class Link(Protocol):
@@ -113,16 +116,50 @@ class VotesLink:
 class RestLink:
     """Half the log odds of each class against the rest.
 
-    The probabilities ``1 / (1 + exp(-2 raw_k))`` are divided by their sum.
+    One shift c for all classes of a row makes ``p_k = 1 / (1 + exp(c - 2 raw_k))`` sum
+    to 1. It is 0 where the log odds are those of probabilities. The order of the
+    classes is that of `raw` also where two are nearly certain, which quotients by the
+    sum would take for equal.
     """
 
     def inverse(self, raw: Array) -> Array:
         """Return the probabilities, shape (n, K)."""
-        return softmax(log_expit(2.0 * raw), axis=1)
+        # Halved first, so that no difference overflows.
+        below = 0.5 * raw - 0.5 * raw.max(axis=1, keepdims=True)
+        log_odds = 4.0 * np.maximum(below, -RAW_LIMIT)
+        share = expit(log_odds - _shift(log_odds)[:, None])
+        return share / share.sum(axis=1, keepdims=True)
 
     def link(self, mean: Array) -> Array:
         """Return the raw prediction (n, K)."""
         return 0.5 * (np.log(mean) - np.log1p(-mean))
+
+
+def _shift(log_odds: Array) -> Array:
+    """Return c, shape (n,), for which the sum of ``expit(log_odds - c)`` is 1.
+
+    What the greatest leaves, ``expit(c - log_odds)``, is what the others have. Newton's
+    method finds where the logarithms of the two are equal, whose difference has a slope
+    of 1/2 to 2 there; a step out of the bracket halves it instead.
+    """
+    ordered = np.sort(log_odds, axis=1)
+    most, others = ordered[:, -1], ordered[:, :-1]
+    low, high = others[:, -1], most + np.log(others.shape[1])
+    c = 0.5 * (low + high)
+    for _ in range(_MOST_STEPS):
+        each = log_expit(others - c[:, None])
+        rest = logsumexp(each, axis=1)
+        gap = log_expit(c - most) - rest
+        low, high = np.where(gap < 0, c, low), np.where(gap > 0, c, high)
+        own = np.exp(each - rest[:, None])
+        slope = expit(most - c) + (own * expit(c[:, None] - others)).sum(axis=1)
+        step = c - gap / slope
+        inside = (step >= low) & (step <= high)
+        step = np.where(inside, step, 0.5 * (low + high))
+        if np.all(np.abs(step - c) <= 1e-14 * np.maximum(1.0, np.abs(c))):
+            return step
+        c = step
+    return c
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ class ExponentialPerClass(MarginObjective):
     """The exponential loss of each class against the rest, ``sum_k exp(-s_k raw_k)``.
 
     ``s_k`` is 1 for the row's own class and -1 for the others; ``raw_k`` is half the
-    log odds of class k, and the probabilities are scaled to sum to 1.
+    log odds of class k, all of them shifted until the probabilities sum to 1.
 
     Source: Schapire, Singer (1999), Improved boosting algorithms using
     confidence-rated predictions, AdaBoost.MH.

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from boostlab.objectives.links import IdentityLink, LogitLink, LogLink, SoftmaxLink
+from boostlab.objectives.links import (
+    IdentityLink,
+    LogitLink,
+    LogLink,
+    RestLink,
+    SoftmaxLink,
+)
 
 COLUMN = np.array([[-3.0], [0.0], [0.5], [20.0]])
 
@@ -44,3 +50,32 @@ def test_extreme_raw_predictions_stay_in_range(link):
 
 def test_the_log_link_never_returns_zero():
     assert LogLink().inverse(np.array([[-1e9]]))[0, 0] > 0.0
+
+
+def test_log_odds_against_the_rest_keep_their_order():
+    rng = np.random.default_rng(0)
+    for scale in (0.1, 3.0, 50.0, 500.0):
+        for n_classes in (2, 3, 10):
+            raw = rng.uniform(-scale, scale, (400, n_classes))
+            p = RestLink().inverse(raw)
+            np.testing.assert_allclose(p.sum(axis=1), 1.0)
+            np.testing.assert_array_equal(p.argmax(axis=1), raw.argmax(axis=1))
+            ordered = np.take_along_axis(p, np.argsort(raw, axis=1), axis=1)
+            assert (np.diff(ordered, axis=1) >= 0).all()
+    low, _, high = RestLink().inverse(np.array([[33.25, -65.8, 36.08]]))[0]
+    # One shift for both: their log odds stay 2 (36.08 - 33.25) apart.
+    assert np.log(high / (1 - high) / low * (1 - low)) == pytest.approx(5.66)
+
+
+def test_extreme_log_odds_against_the_rest_stay_in_range():
+    raw = np.array([[1e308, -1e308, 0.0], [1e4, 1e4, -1e308], [0.0, -1e4, -1e4]])
+    p = RestLink().inverse(raw)
+    np.testing.assert_allclose(p, [[1, 0, 0], [0.5, 0.5, 0], [1, 0, 0]], atol=1e-12)
+
+
+def test_log_odds_against_the_rest_and_their_link():
+    p = np.random.default_rng(0).dirichlet(np.full(4, 0.2), 200)
+    p = np.maximum(p, 1e-12) / np.maximum(p, 1e-12).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(RestLink().inverse(RestLink().link(p)), p, rtol=1e-9)
+    both = RestLink().inverse(np.array([[-0.5, 0.5]]))
+    np.testing.assert_allclose(both, LogitLink(2.0).inverse(np.array([[0.5]])))
