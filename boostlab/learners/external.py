@@ -29,6 +29,9 @@ VOTE_KINDS = ("labels", "proba", "log_odds")
 LEAST_SHARE = 1e-15
 """Shares are at least this where their logarithm is taken."""
 
+MOST_DRAWS = 10
+"""Samples drawn until one has more than one class."""
+
 
 def votes_of_shares(share: Array, predict: str) -> Array:
     """Return what a classifier of K classes contributes to each, shape (n, K).
@@ -81,7 +84,10 @@ class External(Piece):
     unless all weights are equal, a bootstrap sample of the rows drawn in proportion to
     the weights: right on average, but noisier. Weights that are whole numbers, of 8 on
     average at most, say how often it gets a row. (Of a pipeline, the last step gets the
-    weights.) Models with such hypotheses can be pickled, but not saved as model files.
+    weights.) A classifier's weights are as heavy in total as the rows themselves, so
+    that its regularisation means what it does alone; a sample of one class is drawn
+    anew up to 10 times, and then has that class for its answer. Models with such
+    hypotheses can be pickled, but not saved as model files.
 
     Source: for classifiers, Hastie, Rosset, Zhu, Zou (2009), Multi-class AdaBoost,
     equations 2 and 3.
@@ -164,8 +170,10 @@ class External(Piece):
         """
         x = _columns(self.estimator, target.table, target.features)
         x = x if target.rows is None else x[target.rows]
-        fitted = self._classifier if target.kind == "labels" else self._regressors
-        hypothesis = fitted(x, target, state.rng)
+        if target.kind == "labels":
+            hypothesis = self._classifier(x, _as_heavy(target, state), state.rng)
+        else:
+            hypothesis = self._regressors(x, target, state.rng)
         return hypothesis, hypothesis.contribution(state)
 
     def _regressors(
@@ -195,10 +203,7 @@ class External(Piece):
         weight = target.weight
         if target.rows is not None:
             labels, weight = labels[target.rows], weight[target.rows]
-        # Many classifiers refuse a sample of one class.
-        single = len(np.unique(labels[weight > 0])) < 2
-        estimator = DummyClassifier() if single else self.estimator
-        model = _fit(estimator, x, labels, weight, rng)
+        model = _fit(self.estimator, x, labels, weight, rng)
         return ExternalClassifier(model, target.features, self.predict)
 
 
@@ -220,19 +225,46 @@ def _fit(
     equal = (weight == weight[0]).all()
     parameter = _weight_parameter(model)
     if parameter is None and not equal:
-        counting = _resampled(counting, weight, rng)
+        counting = _resampled(model, counting, y, weight, rng)
+    if _too_few_classes(model, y[counting]):
+        model, parameter = DummyClassifier(), None
     weights = {} if parameter is None else {parameter: weight}
     return model.fit(x[counting], y[counting], **weights)
 
 
 def _resampled(
-    rows: NDArray[np.intp], weight: Array, rng: np.random.Generator
+    model: BaseEstimator,
+    rows: NDArray[np.intp],
+    y: NDArray[Any],
+    weight: Array,
+    rng: np.random.Generator,
 ) -> NDArray[np.intp]:
-    """Return rows as often as their weights say, or drawn in proportion to them."""
-    whole = (weight == np.rint(weight)).all()
+    """Return rows as often as their weights say, or drawn in proportion to them.
+
+    What is drawn for a classifier has several classes, if possible.
+    """
+    times = np.rint(weight)
+    whole = np.isclose(weight, times, rtol=1e-12, atol=0).all()
     if whole and weight.sum() <= MOST_REPEATS * len(rows):
-        return np.repeat(rows, weight.astype(np.intp))
-    return rng.choice(rows, len(rows), p=weight / weight.sum())
+        return np.repeat(rows, times.astype(np.intp))
+    for _ in range(MOST_DRAWS):
+        drawn = rng.choice(rows, len(rows), p=weight / weight.sum())
+        if not _too_few_classes(model, y[drawn]):
+            break
+    return drawn
+
+
+def _too_few_classes(model: BaseEstimator, y: NDArray[Any]) -> bool:
+    """Return whether `y` has one class only, which many classifiers refuse."""
+    return is_classifier(model) and bool((y == y[0]).all())
+
+
+def _as_heavy(target: Target, state: State) -> Target:
+    """Return labels whose weights sum to those of the rows of `state`."""
+    if target.table is not state.table or state.weight is None:
+        return target
+    factor = state.weight.sum() / target.weight.sum()
+    return replace(target, weight=factor * target.weight)
 
 
 def _weight_parameter(model: BaseEstimator) -> str | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import AdaBoostClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -332,3 +332,49 @@ def test_whole_weights_say_how_often_a_row_is_given():
     np.testing.assert_array_equal(model.rows_, [0, 0, 0, 1, 3, 3])
     drawn = _fit(Counts(), X, np.zeros(4), weight * 100, rng)
     assert len(drawn.rows_) == 3
+
+
+def weighted_state(target):
+    n = len(target.weight)
+    raw = np.zeros((n, 1), order="F")
+    rng = np.random.default_rng(0)
+    return State(target.table, target.labels, np.full(n, 2.0), np.zeros(1), raw, rng)
+
+
+def test_a_classifier_sees_weights_as_heavy_as_the_rows():
+    target = labels_target()
+    share = Target(
+        target.table, target.weight / target.weight.sum(), labels=target.labels
+    )
+    state = weighted_state(target)
+    hypothesis, _ = External(LogisticRegression()).fit(share, state)
+    weight = 2.0 * len(target.weight) * share.weight
+    theirs = LogisticRegression().fit(target.table.numeric, target.labels, weight)
+    np.testing.assert_allclose(hypothesis.model.coef_, theirs.coef_, rtol=1e-6)
+
+
+class NeedsTwoClasses(ClassifierMixin, BaseEstimator):
+    """It takes no weights, and no sample of one class."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError("one class")
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[1])
+
+
+def test_resampling_never_gives_one_class_to_a_classifier():
+    table = Table(np.arange(12.0)[:, None])
+    labels = (np.arange(12) == 0).astype(float)
+    kinds = set()
+    for seed in range(20):
+        for rare in (0.3, 1e-9):
+            weight = np.where(labels == 1, rare, np.linspace(0.9, 1.1, 12))
+            target = Target(table, weight, labels=labels)
+            hypothesis, values = fit(NeedsTwoClasses(), target, seed, n_outputs=1)
+            kinds.add((rare, type(hypothesis.model).__name__, values[0, 0]))
+    # What is too rare to be drawn is not learnt.
+    assert kinds == {(0.3, "NeedsTwoClasses", 1.0), (1e-9, "DummyClassifier", -1.0)}
