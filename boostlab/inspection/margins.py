@@ -46,6 +46,12 @@ def plot_margins(
     models = model if isinstance(model, Mapping) else {"": model}
     if not models:
         raise ValueError("There is no model to plot; give at least one.")
+    for each in models.values():
+        if not hasattr(each, "margins"):
+            raise ValueError(
+                f"{type(each).__name__} has no margins, since its learners do not "
+                "vote; give an AdaBoostClassifier."
+            )
     margins = {name: np.sort(each.margins(X, y)) for name, each in models.items()}
     if ax is None:
         ax = style.new_axes(6.4, 4)
