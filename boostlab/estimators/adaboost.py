@@ -19,8 +19,16 @@ from boostlab.estimators.classification import Classification
 from boostlab.estimators.parameters import Choice, Domain, Number
 from boostlab.estimators.pieces import LearnerOrName, learner_piece, schedule_faults
 from boostlab.estimators.rows import Rows
+from boostlab.estimators.voter_importances import voter_importances
 from boostlab.estimators.voting import VotingRounds
-from boostlab.estimators.voting_recipes import MARGIN_LOSSES, RECIPES, Recipe, adds_up
+from boostlab.estimators.voting_recipes import (
+    MARGIN_LOSSES,
+    RECIPES,
+    Recipe,
+    adds_up,
+    learner_faults,
+    with_tree,
+)
 from boostlab.learners.tree import Tree
 from boostlab.objectives.margin import voted_class
 from boostlab.protocols import Monitor, Objective
@@ -47,7 +55,7 @@ class AdaBoostClassifier(VotingRounds, Classification):
     Parameters
     ----------
     learner : WeakLearner, str, estimator, or list of these, optional
-        Who votes: a tree of the parameters below by default, a
+        Who votes: a tree of the parameters below by default and for "tree", a
         :class:`~boostlab.learners.Tree`, or any classifier with scikit-learn's
         interface. "gentle" and "logit" need a regressor. A list takes turns by the
         schedule `every`.
@@ -160,7 +168,8 @@ class AdaBoostClassifier(VotingRounds, Classification):
     objective_ : Objective
         The loss that was minimised.
     feature_importances_ : ndarray of shape (n_features,)
-        Share of each feature in the gain of all splits.
+        Share of each feature in the gain of all splits. Where learners are of
+        scikit-learn, the mean of their own by votes; AttributeError if one has none.
     history_ : dict of str to ndarray
         "round_edge" is `estimator_edges_`. Entry i of "edge" is the edge of round i,
         that of 0 is NaN; of "validation_loss", and while stopping early or verbose of
@@ -176,9 +185,11 @@ class AdaBoostClassifier(VotingRounds, Classification):
     -----
     All predictions come from :meth:`decision_function`. In "samme", "real" and "gentle"
     it is half the log odds for two classes, so that probabilities are
-    ``1 / (1 + exp(-2 F))``; and for K classes ``softmax(F / (K - 1))``. scikit-learn
-    divides it by the sum of the votes. In "smooth" it is the sum of the votes, of 1
-    each, and probabilities are those of their mean, ``1 / (1 + exp(-2 F / n_iter_))``.
+    ``1 / (1 + exp(-2 F))``; and for K classes ``softmax(F / (K - 1))``, but in
+    "gentle" ``1 / (1 + exp(c - 2 F))`` with the c for which they sum to 1.
+    scikit-learn divides it by the sum of the votes. In "smooth" it is the sum of the
+    votes, of 1 each, and probabilities are those of their mean,
+    ``1 / (1 + exp(-2 F / n_iter_))``.
 
     Examples
     --------
@@ -274,6 +285,21 @@ class AdaBoostClassifier(VotingRounds, Classification):
             unit = n_classes / (n_classes - 1.0) ** 2
         return np.array([unit * done.size for done in self.ensemble_.rounds])
 
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in what was learnt; sums to 1, shape (f,).
+
+        That in the gain of all splits, if all learners are trees of boostlab, else the
+        mean by votes of what each learner says of itself.
+
+        Raises
+        ------
+        AttributeError
+            If a learner has no importances.
+        """
+        check_is_fitted(self)
+        return voter_importances(self.ensemble_, self.n_features_in_)
+
     def margins(self, X: Any, y: ArrayLike) -> Array:
         """Return by how much the votes for the right class exceed all others.
 
@@ -323,6 +349,7 @@ class AdaBoostClassifier(VotingRounds, Classification):
 
     def _conflicts(self) -> list[str]:
         faults = super()._conflicts() + schedule_faults(self._voters(), self.every)
+        faults += learner_faults(self.learner, self.algorithm)
         recipe, rate = self._known_recipe(), self.learning_rate
         if recipe is None:
             return faults
@@ -374,8 +401,8 @@ class AdaBoostClassifier(VotingRounds, Classification):
             categorical_smoothing=0.0,
             categorical_l2=0.0,
         )
-        learner = tree if self.learner is None else self.learner
-        learner = learner_piece(self._recipe.voters(learner), self.every)
+        learner = self._recipe.voters(with_tree(self.learner, tree))
+        learner = learner_piece(learner, self.every)
         if adds_up(learner):
             warnings.warn(
                 "Sums of linear functions are linear, so boosting this learner gains "

@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
 
 from boostlab.correctors import NoCorrection, TotallyCorrective
 from boostlab.directions import Reweighting, WorkingResponse
-from boostlab.estimators.pieces import LEARNERS, learner_piece
+from boostlab.estimators.pieces import LEARNERS, LearnerOrName, learner_piece
 from boostlab.learners import External, Linear, Mixture, Tree, TreeVotes
 from boostlab.objectives import (
     Binomial,
@@ -98,9 +98,9 @@ class Recipe:
     def voters(self, learner: Any) -> Any:
         """Return a learner, or each of a list, that contributes what is wanted.
 
-        That concerns trees and the classifiers of scikit-learn.
+        That concerns trees and the estimators of scikit-learn.
         """
-        if self.predict is None or learner is None:
+        if learner is None:
             return learner
         if isinstance(learner, list | tuple):
             return [_voting(each, self.predict) for each in learner]
@@ -200,18 +200,72 @@ RECIPES: dict[str, Recipe] = {
 """The algorithms by name."""
 
 
-def _voting(learner: Any, predict: str) -> Any:
+def _voting(learner: Any, predict: str | None) -> Any:
     """Return a learner that contributes what is wanted, as far as it can be told."""
     known = learner in LEARNERS if isinstance(learner, str) else hasattr(learner, "fit")
     if not known or isinstance(learner, type):
         return learner  # refused where parameters are checked
     made = learner_piece(learner)
+    if predict is None:
+        # The responses are bounded, so no step needs a least curvature; one would
+        # shorten those of the rows that are nearly certain.
+        own = isinstance(made, External) and not hasattr(learner, "accepts")
+        return made.set_params(min_hessian=0.0) if own else made
     if isinstance(made, Mixture):
         return Mixture([_voting(one, predict) for one in made.learners], made.every)
     if isinstance(made, Tree):
         return TreeVotes(made, predict)
     votes = isinstance(made, External) and is_classifier(made.estimator)
     return made.set_params(predict=predict) if votes else made
+
+
+def with_tree(learner: Any, tree: Tree) -> Any:
+    """Return what learns, with `tree` where none is given or one is named."""
+    if isinstance(learner, list | tuple):
+        return [with_tree(each, tree) for each in learner]
+    return tree if learner is None or _is(learner, "tree") else learner
+
+
+def learner_faults(learner: Any, algorithm: Any) -> list[str]:
+    """Return why learners cannot serve an algorithm, a sentence for each."""
+    recipe = RECIPES.get(algorithm) if isinstance(algorithm, str) else None
+    try:
+        LearnerOrName(optional=True).check("learner", learner)
+    except (TypeError, ValueError):  # reported with the parameter itself
+        return []
+    if recipe is None or learner is None:
+        return []
+    several = learner if isinstance(learner, list | tuple) else [learner]
+    faults = [_fault(each, algorithm, recipe.predict) for each in several]
+    return [fault for fault in faults if fault is not None]
+
+
+def _fault(learner: Any, algorithm: str, predict: str | None) -> str | None:
+    """Return why one learner cannot serve."""
+    made = learner_piece(learner)
+    if isinstance(made, Mixture):
+        faults = [_fault(one, algorithm, predict) for one in made.learners]
+        return next((fault for fault in faults if fault is not None), None)
+    wanted = "derivatives" if predict is None else "labels"
+    if wanted not in (made if predict is None else _voting(made, predict)).accepts:
+        kind = "regressor" if predict is None else "classifier"
+        return (
+            f"algorithm={algorithm!r} needs a {kind} to learn, but learner is "
+            f"{learner!r:.200}; give one such as DecisionTree{kind.capitalize()}, or a "
+            "tree of boostlab."
+        )
+    asked = predict == "log_odds" and isinstance(made, External)
+    if asked and not hasattr(made.estimator, "predict_proba"):
+        return (
+            f"algorithm={algorithm!r} needs probabilities, but "
+            f"{type(made.estimator).__name__} has no predict_proba; give a classifier "
+            "that has, or algorithm='samme'."
+        )
+    return None
+
+
+def _is(value: Any, name: str) -> bool:
+    return isinstance(value, str) and value == name
 
 
 def adds_up(learner: Any) -> bool:
