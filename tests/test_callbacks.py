@@ -65,7 +65,12 @@ def run_script(monitors, validation, training=None, n_rounds=None):
     training = validation if training is None else training
     ensemble = Ensemble(np.zeros(1), AddToPrediction())
     held_out = validation and SimpleNamespace(losses=validation, ensemble=ensemble)
-    state = SimpleNamespace(losses=training, ensemble=ensemble, validation=held_out)
+    state = SimpleNamespace(
+        losses=training,
+        ensemble=ensemble,
+        validation=held_out,
+        rng=np.random.default_rng(0),
+    )
     n_rounds = len(training) - 1 if n_rounds is None else n_rounds
     boosting = SimpleNamespace(objective=Scripted(training, validation))
     run = Run(boosting, state, ensemble, n_rounds)

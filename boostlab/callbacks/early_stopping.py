@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from boostlab.callbacks.generator import generator_state
 from boostlab.callbacks.monitor import BaseMonitor, Losses
 from boostlab.checks import check_number
-from boostlab.state import Run
+from boostlab.state import Ensemble, Run
+
+SAME = 1e-9
+"""Relative difference of two losses that are taken for those of the same rows."""
 
 
 class EarlyStopping(BaseMonitor):
@@ -41,6 +45,9 @@ class EarlyStopping(BaseMonitor):
         Its loss.
     stopped_ : bool
         Whether patience ran out.
+    at_best_ : dict
+        Plain data of the best round, for :meth:`going_on_from`: "generator", its state
+        after that round, "loss", and "start", "reference" and "stale", the patience.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class EarlyStopping(BaseMonitor):
         self.loss = loss
 
     _losses: Losses | None = None
+    _earlier: dict[str, Any] | None = None
 
     def validate(self) -> None:
         """Raise TypeError or ValueError unless the parameters are in their ranges."""
@@ -67,31 +75,44 @@ class EarlyStopping(BaseMonitor):
         self._losses = losses
         return self
 
+    def going_on_from(self, at_best: dict[str, Any] | None) -> EarlyStopping:
+        """Go on from :attr:`at_best_` of the fit whose rounds are gone on from.
+
+        So patience does not start anew; it does where other rows are watched, which
+        the loss at the start tells.
+        """
+        self._earlier = at_best
+        return self
+
     def begin(self, run: Run) -> None:
         """Take the start for the best round so far."""
         self.validate()
         self._losses = self._losses or Losses()
         self._losses.forget()
-        self.losses_ = [self._loss(run)]
-        self.best_loss_ = self._reference = self.losses_[0]
-        self.best_round_ = run.ensemble.n_rounds
-        self._stale = 0
-        self.stopped_ = False
-        run.best = run.ensemble.snapshot()
+        loss, earlier = self._loss(run), self._earlier
+        self.losses_ = [loss]
+        self._start, self._reference, self._stale = loss, loss, 0
+        if earlier and math.isclose(loss, earlier["loss"], rel_tol=SAME):
+            self._start, self._reference, self._stale = (
+                earlier[name] for name in ("start", "reference", "stale")
+            )
+        self._take(run, loss, run.ensemble.snapshot())
+        self.stopped_ = self._stale >= self.n_iter_no_change
+        if self.stopped_:
+            run.n_rounds = run.ensemble.n_rounds
 
     def after_round(self, run: Run) -> bool:
         """Compare the round with the best; return True when patience is out."""
         loss = self._loss(run)
         self.losses_.append(loss)
-        if loss < self.best_loss_:
-            self.best_loss_, self.best_round_ = loss, run.ensemble.n_rounds
-            run.best = run.ensemble.snapshot()
-        start = abs(self.losses_[0])
+        start = abs(self._start)
         unit = start if self.loss is None and math.isfinite(start) else 1.0
         if loss < self._reference - self.tol * unit:
             self._reference, self._stale = loss, 0
         else:
             self._stale += 1
+        if loss < self.best_loss_:
+            self._take(run, loss, run.ensemble.snapshot())
         self.stopped_ = self._stale >= self.n_iter_no_change
         return self.stopped_
 
@@ -113,9 +134,20 @@ class EarlyStopping(BaseMonitor):
         loss = self._loss(other, Losses())
         if not loss <= self.best_loss_:
             return False
-        self.best_loss_, self.best_round_ = loss, other.ensemble.n_rounds
-        run.best = other.ensemble
+        self._take(run, loss, other.ensemble)
         return True
+
+    def _take(self, run: Run, loss: float, model: Ensemble) -> None:
+        """Deliver `model` unless a better one comes, and keep where the fit stands."""
+        self.best_loss_, self.best_round_ = loss, model.n_rounds
+        run.best = model
+        self.at_best_ = {
+            "generator": generator_state(run.state.rng),
+            "loss": loss,
+            "start": self._start,
+            "reference": self._reference,
+            "stale": self._stale,
+        }
 
     def _loss(self, run: Run, losses: Losses | None = None) -> float:
         """Return the watched loss; what is not a number is worse than any other."""
@@ -132,6 +164,8 @@ class EarlyStopping(BaseMonitor):
         """Return what later rounds depend on as plain data."""
         return {
             "losses": list(self.losses_),
+            "start": self._start,
+            "at_best": self.at_best_,
             "best_loss": self.best_loss_,
             "best_round": self.best_round_,
             "reference": self._reference,
@@ -141,6 +175,8 @@ class EarlyStopping(BaseMonitor):
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`get_state`."""
         self.losses_ = list(state["losses"])
+        self._start = state["start"]
+        self.at_best_ = dict(state["at_best"])
         self.best_loss_ = state["best_loss"]
         self.best_round_ = state["best_round"]
         self._reference = state["reference"]

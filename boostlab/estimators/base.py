@@ -204,6 +204,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
         self._correct(run)
         ensemble = run.ensemble if run.best is None else run.best
         self._store(ensemble, curves, start, run.state.rng)
+        self.generator_state_.update(monitors.at_best())
         vars(self).pop("all_rounds_", None)
         if self.keep_all_rounds:
             self.all_rounds_ = run.ensemble

@@ -83,6 +83,9 @@ class FitMonitors:
             self.early_stopping = EarlyStopping(
                 estimator.n_iter_no_change, estimator.tol, loss
             ).sharing(losses)
+            if previous is not None:
+                at_best = estimator.generator_state_.get("stopping")
+                self.early_stopping.going_on_from(at_best)
             first.append(self.early_stopping)
         if estimator.n_estimators == "auto":
             first.append(
@@ -100,6 +103,17 @@ class FitMonitors:
         for monitor in self.all:
             if hasattr(monitor, "watch"):
                 monitor.watch(self.all)
+
+    def at_best(self) -> dict[str, Any]:
+        """Return where a warm start goes on, if not where the last round ended.
+
+        The rounds after the best are not in the model, so that a fit which goes on
+        from it must draw what they have drawn.
+        """
+        if self.early_stopping is None:
+            return {}
+        stopping = dict(self.early_stopping.at_best_)
+        return {"end": stopping.pop("generator"), "stopping": stopping}
 
     def curves(self) -> dict[str, NDArray[np.float64]]:
         """Return the losses (and held-out scores) from before the first round on."""

@@ -199,8 +199,15 @@ def _also(words: Any, cls: Any) -> dict[str, str]:
 
 
 def _generator_state(state: Any) -> Any:
-    # What is inside is checked where it is used, by a fit with warm_start.
-    fields(state, {"start", "end"}, "generator state")
+    # Generators are checked where they are used, by a fit with warm_start.
+    names = {"start", "end"}
+    if isinstance(state, dict) and "stopping" in state:
+        names.add("stopping")
+        patience = state["stopping"]
+        fields(patience, {"loss", "start", "reference", "stale"}, "stopping")
+        if not all(type(value) in (int, float) for value in patience.values()):
+            raise ValueError("the stopping part holds something else than numbers")
+    fields(state, names, "generator state")
     return state
 
 

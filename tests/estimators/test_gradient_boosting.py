@@ -16,12 +16,18 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from boostlab import GradientBoostingClassifier, GradientBoostingRegressor, load
+from boostlab import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    NGBoostRegressor,
+    RFRBoostRegressor,
+    load,
+)
 from boostlab.callbacks import History
 from boostlab.learners import Linear
 from boostlab.learners.tree import Tree
 from boostlab.objectives import CustomObjective, Huber, Quantile, Tweedie
-from boostlab.persistence import model_hash
+from boostlab.persistence import ModelFileError, model_hash
 
 
 @pytest.fixture(scope="module")
@@ -376,6 +382,68 @@ def test_two_warm_fits_are_one_longer_fit(params):
         np.testing.assert_allclose(warm.history_[name], curve)
     again = copy.deepcopy(warm).fit(X, y)
     assert model_hash(again) == model_hash(warm), "nothing to add"
+
+
+RANDOM = {"learning_rate": 0.5, "n_iter_no_change": 5}
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    ("cls", "params", "n_first"),
+    [
+        (GradientBoostingRegressor, {**RANDOM, "max_features": 0.5}, 40),
+        (GradientBoostingRegressor, {**RANDOM, "subsample": 0.5}, 40),
+        # The first fit is over before patience is out.
+        (GradientBoostingRegressor, {**RANDOM, "subsample": 0.5}, 4),
+        (GradientBoostingRegressor, {**RANDOM, "subsample": 0.5, "tol": 0.1}, 40),
+        (GradientBoostingRegressor, {**RANDOM, "scoring": "r2", "subsample": 0.5}, 5),
+        (NGBoostRegressor, {**RANDOM, "max_features": 0.5}, 12),
+        (RFRBoostRegressor, {"n_features": 20, "n_iter_no_change": 5}, 3),
+        (RFRBoostRegressor, {"n_features": 20, "n_iter_no_change": 5}, 40),
+    ],
+)
+def test_a_warm_start_after_early_stopping_is_one_longer_fit(
+    cls, params, n_first, stored, tmp_path
+):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = X[:, 0] + 0.2 * rng.normal(size=120)
+    params = {"random_state": 0, "early_stopping": True, **params}
+    once = cls(n_estimators=60, keep_all_rounds=True, **params).fit(X, y)
+    assert once.all_rounds_.n_rounds < 60, "patience is out"
+    warm = cls(n_estimators=n_first, warm_start=True, **params).fit(X, y)
+    if stored:
+        warm.save(tmp_path / "m.boostlab")
+        warm = load(tmp_path / "m.boostlab")
+    warm.set_params(n_estimators=60, keep_all_rounds=True).fit(X, y)
+    assert warm.n_iter_ == once.n_iter_
+    assert warm.all_rounds_.n_rounds == once.all_rounds_.n_rounds
+    np.testing.assert_array_equal(warm.predict(X), once.predict(X))
+    for name, curve in once.history_.items():
+        np.testing.assert_allclose(warm.history_[name], curve)
+
+
+def test_patience_starts_anew_on_other_rows():
+    X, y = noisy()
+    params = {"early_stopping": True, "n_iter_no_change": 3, "random_state": 0}
+    warm = GradientBoostingRegressor(n_estimators=500, warm_start=True, **params)
+    first = warm.fit(X, y).n_iter_
+    warm.generator_state_["stopping"]["stale"] = 3
+    assert copy.deepcopy(warm).fit(X, y).n_iter_ == first
+    assert copy.deepcopy(warm).fit(X, -y).n_iter_ > first
+
+
+@pytest.mark.parametrize("damaged", [3, {"loss": 1.0}, "stale"])
+def test_a_damaged_patience_is_not_loaded(damaged, tmp_path):
+    X, y = noisy(60)
+    model = GradientBoostingRegressor(n_estimators=3, early_stopping=True).fit(X, y)
+    whole = model.generator_state_["stopping"]
+    model.generator_state_["stopping"] = (
+        {**whole, "stale": "x"} if damaged == "stale" else damaged
+    )
+    model.save(tmp_path / "m.boostlab")
+    with pytest.raises(ModelFileError, match="stopping"):
+        load(tmp_path / "m.boostlab")
 
 
 def test_warm_start_from_a_file(tmp_path):
