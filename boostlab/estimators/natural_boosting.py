@@ -15,7 +15,6 @@ from boostlab.correctors import NoCorrection
 from boostlab.directions import Gradient, NaturalGradient
 from boostlab.distributions import (
     Predictive,
-    conformity,
     distribution_names,
     get_distribution,
     get_score,
@@ -121,7 +120,7 @@ def distribution_domain(task: str) -> PieceOrName:
 class NaturalBoosting:
     """What the estimators of this kind have in common."""
 
-    _unseen: Unseen | None = None
+    _unseen: tuple[Unseen, Unseen] | None = None
 
     def _conflicts(self) -> list[str]:
         faults = super()._conflicts()
@@ -247,32 +246,28 @@ class NaturalBoosting:
         self._unseen, given = None, self.n_estimators
         if self.n_estimators is None and not (self._is_free() and self.early_stopping):
             given = FIXED_ROUNDS
-        crosses = given is None and data.cross_validates
+        crosses = given is None and data.held_out is None
         if crosses or (self.recalibrate is True and data.held_out is None):
             given, self._unseen = cross_validated(self, data, given)
         return MOST_ROUNDS if given is None else given
 
     def _correct(self, run: Run) -> None:
-        """Widen what was learnt to what held-out rows call for, and keep their levels.
-
-        The levels are those of the least central intervals that hold their targets.
-        """
-        unseen, self._unseen = self._unseen, None
+        """Widen what was learnt to what held-out rows call for."""
+        pair, self._unseen = self._unseen, None
         held_out, best = run.state.validation, run.best or run.ensemble
-        if unseen is None and held_out is not None:
-            unseen = Unseen.by(best, held_out)
-        if unseen is None:
-            return
-        if self._recalibrates():
+        if pair is None and held_out is not None:
+            pair = (Unseen.by(best, held_out),) * 2
+        unseen, late = pair or (None, None)
+        if unseen is not None and self._recalibrates():
             spread = Spread(self.objective_)
             shift, _ = spread.improve(unseen, spread.start())
             run.ensemble = shifted(run.ensemble, shift)
             run.best = run.best and shifted(run.best, shift)
-            unseen = unseen.shifted(shift)
-        if unseen.y.ndim == 1:
-            predicted = self.objective_.predictive(unseen.raw, unseen.baseline)
-            levels = conformity(predicted, unseen.y, unseen.weight)
-            self.objective_ = self.objective_.remembering(levels)
+            late = late.shifted(shift)
+        self._keep_levels(run.state.y if late is None else late.y, late)
+
+    def _keep_levels(self, y: Array, unseen: Unseen | None) -> None:
+        """Keep what intervals need of targets and of rows held out, if any were."""
 
     def predict_dist(self, X: Any) -> Predictive:
         """Predict a distribution for each row.
@@ -360,98 +355,3 @@ class NaturalBoosting:
         shares = self.parameter_importances_
         learnt = shares.any(axis=1)
         return shares[learnt].mean(axis=0) if learnt.any() else shares[0]
-
-    def predict_interval(
-        self, X: Any, level: float = 0.9, *, calibrated: bool = True
-    ) -> tuple[Array, Array]:
-        """Predict central intervals that hold the target with probability `level`.
-
-        Calibrated intervals are as wide as rows call for that the model has not been
-        fitted to, whatever the true distribution. What that is worth depends on them:
-
-        - After :meth:`calibrate`, with n rows that ``fit`` has not seen, new targets
-          are held with probability `level` or more if all rows are exchangeable.
-        - With rows that early stopping held out (or ``X_val``), they have also chosen
-          the number of rounds, and the spread. For the choice among R rounds the
-          probability may be less than `level`, by at most about
-          ``sqrt(log(2 R) / (2 n))`` and in practice by much less.
-        - With cross-validation each row is predicted by a fit without it, but new rows
-          by a model of all. This has no guarantee for every data set; it is exact as n
-          grows where single rows do not matter to the fit. (Intervals that join the
-          folds' models have one, of ``2 level - 1``.)
-
-        Each holds on average over rows, and not for each row by itself.
-
-        Source: Vovk, Gammerman, Shafer (2005), Algorithmic learning in a random world;
-        Chernozhukov, Wuethrich, Zhu (2021), Distributional conformal prediction; Yang,
-        Kuchibhotla (2021), Finite-sample efficient conformal prediction, theorem 1;
-        Barber, Candes, Ramdas, Tibshirani (2021), Predictive inference with the
-        jackknife+.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Rows.
-        level : float, default=0.9
-            Probability in (0, 1).
-        calibrated : bool, default=True
-            Whether the intervals follow such rows, or are the model's own quantiles
-            ``(1 - level)/2`` and ``(1 + level)/2``.
-
-        Returns
-        -------
-        low, high : ndarray of shape (n_samples,)
-            The ends, on the scale of ``y``; infinite where so few rows cannot promise
-            so much.
-
-        Raises
-        ------
-        ValueError
-            If `calibrated`, and there were no such rows.
-        """
-        predicted = self._predictive(self._raw_prediction(X))
-        objective = self._objective()
-        levels = objective.calibration or objective.conformity
-        if calibrated and not levels:
-            raise ValueError(
-                "No rows were held out by fit, so that intervals cannot be calibrated; "
-                "fit with n_estimators=None or recalibrate=True, call calibrate(X, y), "
-                "or give calibrated=False."
-            )
-        own = levels if calibrated else None
-        return Predictive(predicted.distribution, predicted.raw, own).interval(level)
-
-    def calibrate(self, X: Any, y: ArrayLike) -> NaturalBoosting:
-        """Make the intervals of predictions conformal by rows not used in ``fit``.
-
-        If these rows and new ones are exchangeable, ``predict_dist(X).interval(level)``
-        then holds a new target with probability at least `level`, and, for continuous
-        families, at most ``level + 1/(n + 1)``: whatever the true distribution, on
-        average over rows. The rows must have taken no part in ``fit``, not even in
-        early stopping. The distributions themselves are left as they are. (For
-        intervals without a second data set see :meth:`predict_interval`.)
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Rows that ``fit`` has not seen; a few hundred, say.
-        y : array-like of shape (n_samples,)
-            Their targets.
-
-        Returns
-        -------
-        self
-        """
-        check_is_fitted(self)
-        y = self._encode_targets(self._check_targets(y, "y"), "y", False)
-        if y.ndim > 1:
-            raise ValueError(
-                "Intervals are calibrated by one number for each row; give y of shape "
-                "(n_samples,)."
-            )
-        predicted = self._predictive(self._raw_prediction(X))
-        if len(predicted) != len(y):
-            raise ValueError(f"X has {len(predicted)} rows, but y {len(y)}.")
-        self._objective().check_targets(y)
-        self.objective_ = self.objective_.calibrated(conformity(predicted, y))
-        return self

@@ -17,6 +17,7 @@ from boostlab.distributions import (
     get_distribution,
 )
 from boostlab.distributions.censoring import is_censored, representative
+from boostlab.estimators.intervals import Intervals
 from boostlab.estimators.natural_boosting import (
     NATURAL_DOMAINS,
     NaturalBoosting,
@@ -32,7 +33,7 @@ from boostlab.protocols import Monitor
 Array = NDArray[np.float64]
 
 
-class NGBoostRegressor(NaturalBoosting, Regression):
+class NGBoostRegressor(Intervals, NaturalBoosting, Regression):
     """Natural-gradient boosting for regression: a distribution for each row.
 
     Each round fits the natural gradient of a score by one tree for each parameter of
@@ -71,14 +72,15 @@ class NGBoostRegressor(NaturalBoosting, Regression):
         search goes about twice as far.
     n_estimators : int or None, default=None
         Number of rounds, at least 1. None leaves it to the data, up to 2000 rounds:
-        where `early_stopping` holds rows out, they choose; otherwise, with
-        ``early_stopping="auto"``, cross-validation in four folds does, and the model is
-        then fitted to all rows. Each fold stops after 50 rounds without improvement (or
-        `n_iter_no_change`, if that is more) in the score that `recalibrate` leaves, or
-        in what `scoring` says, and asks no callbacks; the number is the geometric mean
-        of the best ones, times 4 / 3 as the model sees so many more rows. Folds take
-        steps twice as long (if `learning_rate` is at most 0.05), and half the rounds.
-        With ``early_stopping=False``, and under `compat`, it is 500.
+        where `early_stopping` holds rows out, they choose; where it holds none out
+        (also with ``validation_fraction=None``), cross-validation in four folds does,
+        and the model is then fitted to all rows. Each fold stops after 50 rounds
+        without improvement (or `n_iter_no_change`, if that is more) in the score that
+        `recalibrate` leaves, or in what `scoring` says, and asks no callbacks; the
+        number is the geometric mean of the best ones, times 4 / 3 as the model sees so
+        many more rows. Folds take steps twice as long (if `learning_rate` is at most
+        0.05), and half the rounds. With ``early_stopping=False``, and under `compat`,
+        it is 500.
     max_depth : int, None or "auto", default="auto"
         Most splits between the root and a leaf, at least 1; None for no limit. "auto"
         is no limit, and 3 under `compat`.

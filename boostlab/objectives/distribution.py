@@ -60,7 +60,8 @@ class DistributionObjective(PointwiseObjective):
         them. See :class:`~boostlab.distributions.Predictive`.
     conformity : sequence of float, optional
         The same of rows that were held out during the fit; they are kept for intervals
-        that ask for them.
+        that ask for them. Empty where their targets were not one number each, and
+        None where there were no such rows.
     """
 
     # The metric is the expected curvature, and not the curvature itself.

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 import boostlab
-from boostlab import NGBoostRegressor
+from boostlab import NGBoostRegressor, NGBoostSurvival
 from boostlab.distributions import (
     LogScore,
     Normal,
@@ -252,6 +252,28 @@ def test_few_rows_cannot_promise_much():
         model.calibrate(X[:4], Y[:5])
     with pytest.raises(ValueError, match="one number for each row"):
         model.calibrate(X, np.column_stack([Y, Y + 1]))
+
+
+@pytest.mark.parametrize("recalibrate", [True, "auto"])
+@pytest.mark.parametrize("kind", ["vectors", "intervals", "times"])
+def test_targets_that_are_no_numbers_tell_no_level(kind, recalibrate):
+    rows, y = X[:80], np.exp(Y[:80] / 3)
+    params = {**FAST, "n_estimators": 3, "recalibrate": recalibrate}
+    if kind == "vectors":
+        model = NGBoostRegressor("multivariate_normal", **params)
+        y = np.column_stack([y, rows[:, 1]])
+    else:
+        times = kind == "times"
+        model = NGBoostSurvival(**params) if times else NGBoostRegressor(**params)
+        y = np.column_stack([y, np.where(y > 1, np.inf, y)])
+    model.fit(rows, y)
+    with pytest.raises(ValueError, match="not one number each") as error:
+        model.predict_interval(rows)
+    assert "recalibrate" not in str(error.value)
+    with pytest.raises(ValueError, match="calibrated=False"):
+        model.calibrate(rows, y)
+    low, high = model.predict_interval(rows, calibrated=False)
+    assert np.all(low < high)
 
 
 # Mistakes.

@@ -124,10 +124,17 @@ def test_predicted_distributions_know_the_classes():
     )
 
 
+def test_classes_have_no_intervals():
+    model = fitted(n_estimators=3)
+    assert model.objective_.conformity is None
+    for name in ("predict_interval", "calibrate"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(model, name)
+
+
 def test_a_single_class_is_a_whole_model(tmp_path):
     model = fitted(y=np.full(N, "a"))
     assert model.objective_.family.n_parameters == 1
-    model.calibrate(X, np.full(N, "a"))
     predicted = model.predict_dist(X[:2])
     assert predicted.mode().tolist() == ["a", "a"]
     assert predicted.probabilities().tolist() == [[1.0], [1.0]]
