@@ -31,7 +31,11 @@ from boostlab.persistence.parts import (
     take,
 )
 
-_COUNTS = {"sizes": "sample_sizes_", "errors": "training_errors_"}
+_COUNTS = {
+    "sizes": "sample_sizes_",
+    "errors": "training_errors_",
+    "margins": "least_margins_",
+}
 
 
 def is_majority(model: Any) -> bool:

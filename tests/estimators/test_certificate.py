@@ -294,3 +294,12 @@ def test_frames_are_measured_without_a_word_about_their_names(ada, recwarn):
     assert not recwarn.list
     model = AdaBoostClassifier(n_estimators=3, random_state=0).fit(X, Y)
     np.testing.assert_array_equal(names, certificate(model, X, Y).margins)
+
+
+def test_a_majority_from_a_file_has_the_same_certificate(tmp_path):
+    booster = boostlab.AdaBoostClassifier(n_estimators=150)
+    model = WeakToStrong(booster, random_state=0).fit(X, Y)
+    boostlab.save(model, tmp_path / "model.boostlab")
+    loaded = boostlab.load(tmp_path / "model.boostlab")
+    assert str(loaded.certificate(X, Y)) == str(model.certificate(X, Y))
+    assert model.certificate(X, Y).bounds[-1].name == "error of this vote"
