@@ -309,9 +309,13 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
             stops_early = self.n_estimators != "auto" and (has_val or many)
         if stops_early and not has_val and self.validation_fraction is not None:
             fraction = float(self.validation_fraction)
-            aside = hold_out(rows, fraction, seeds[0], hasattr(self, "classes_"))
-            rows, held_out = rows.take(~aside), rows.take(aside)
-            check_rows_left(len(rows.y))
+            stratify = hasattr(self, "classes_")
+            aside = hold_out(rows, fraction, seeds[0], stratify, not is_auto)
+            if aside is None:
+                stops_early = False
+            else:
+                rows, held_out = rows.take(~aside), rows.take(aside)
+                check_rows_left(len(rows.y))
         factors = self._target_factors(rows)
         if factors is not None:
             rows, held_out = (

@@ -190,8 +190,8 @@ def class_factors(class_weight: Any, classes: NDArray[Any], rows: Rows) -> Array
 
 
 def hold_out(
-    rows: Rows, fraction: float, seed: int, stratify: bool
-) -> NDArray[np.bool_]:
+    rows: Rows, fraction: float, seed: int, stratify: bool, required: bool = True
+) -> NDArray[np.bool_] | None:
     """Choose rows to hold out, as a mask of shape (n,).
 
     Rows are ordered by a hash of the seed and their contents, and are held out from
@@ -211,11 +211,13 @@ def hold_out(
         Makes the order.
     stratify : bool
         Whether to take the share from each class.
+    required : bool, default=True
+        Whether it is an error if nothing can be held out; else None is returned.
 
     Raises
     ------
     ValueError
-        If either side would be empty.
+        If either side would be empty, and `required`.
     """
     order_by, weight = order_key(rows, seed)
     n_rows = len(rows.y)  # of this part; from here on, all rows count
@@ -230,6 +232,8 @@ def hold_out(
     if not held_out.any():
         held_out = order_by == order_by.min()
     if held_out.all():
+        if not required:
+            return None
         what = "rows" if rows.group is None else "queries"
         n_units = len(order_by) if rows.group is None else len(rows.group)
         raise ValueError(

@@ -238,6 +238,16 @@ VALUES = st.one_of(
 )
 
 
+def test_equal_rows_of_much_weight_are_not_held_out_unasked():
+    X, weight = np.zeros((2, 1)), np.full(2, 1e6)
+    for model in (GradientBoostingRegressor, GradientBoostingClassifier):
+        fitted = model(n_estimators=4).fit(X, [1, 1], sample_weight=weight)
+        np.testing.assert_array_equal(fitted.predict(X), [1, 1])
+    asked = GradientBoostingRegressor(n_estimators=4, early_stopping=True)
+    with pytest.raises(ValueError, match="leaves no rows to train on"):
+        asked.fit(X, [1, 1], sample_weight=weight)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_any_small_table(data):
