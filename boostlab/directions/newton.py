@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boostlab.objectives.base import derivatives
 from boostlab.pieces import Piece
 from boostlab.protocols import Objective
 from boostlab.registry import register
@@ -39,11 +40,7 @@ class Newton(Piece):
         Target
             Of kind "derivatives"; its hessian is None where the objective's is.
         """
-        both = getattr(objective, "derivatives", None)
-        if both is not None:
-            gradient, hessian = both(state)
-        else:
-            gradient, hessian = objective.gradient(state), objective.hessian(state)
+        gradient, hessian = derivatives(objective, state)
         return Target(
             state.table,
             state.weight,

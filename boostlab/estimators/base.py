@@ -100,7 +100,7 @@ class BaseBoosting(TreeInspection, CallbackSupportMixin, BaseEstimator):
 
     def _make_objective(self) -> Objective:
         """Return the objective for the targets that were learnt."""
-        raise NotImplementedError
+        return self._objective_for(self.loss)
 
     def _objective_of(self, problem: Problem, goes_on: bool) -> Objective:
         """Return the objective of a fit, which may go on from earlier rounds."""

@@ -23,6 +23,7 @@ from boostlab.estimators.parameters import (
     Domain,
     Number,
     PieceOrName,
+    resolved,
 )
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
@@ -67,12 +68,8 @@ class _GBNN:
             numeric="standard" if self.faithful else "robust",
         )
 
-    def _make_objective(self) -> Objective:
-        return self._objective_for(self.loss)
-
     def _rate(self) -> float:
-        auto = isinstance(self.learning_rate, str)
-        return AUTO_RATE[bool(self.faithful)] if auto else self.learning_rate
+        return resolved(self.learning_rate, AUTO_RATE[bool(self.faithful)])
 
     def _make_step(self) -> Step:
         return NewtonScalar(self._rate())

@@ -349,7 +349,7 @@ class GradientBoostingRegressor(TreeBoosting, Regression):
     def _make_objective(self) -> Objective:
         if self.quantile is not None:
             return Quantile(self.quantile)
-        return self._objective_for(self.loss)
+        return super()._make_objective()
 
 
 class GradientBoostingClassifier(TreeBoosting, Classification):
@@ -654,9 +654,6 @@ class GradientBoostingClassifier(TreeBoosting, Classification):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    def _make_objective(self) -> Objective:
-        return self._objective_for(self.loss)
 
     def _signs_by_output(self) -> Any:
         """Return `monotonic_cst` with numbers of outputs in place of class labels."""

@@ -240,6 +240,11 @@ def _is_n_jobs(value: Any) -> bool:
     return value is None or (is_integer and value != 0)
 
 
+def resolved(value: Any, auto: Any) -> Any:
+    """Return a parameter, or what it stands for where it is "auto"."""
+    return auto if isinstance(value, str) and value == "auto" else value
+
+
 FLAG = Choice((True, False))
 
 COMMON: dict[str, Domain] = {

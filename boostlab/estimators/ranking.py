@@ -542,6 +542,3 @@ class GradientBoostingRanker(TreeBoosting, Ranking):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    def _make_objective(self) -> Objective:
-        return self._objective_for(self.loss)

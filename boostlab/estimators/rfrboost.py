@@ -12,7 +12,14 @@ from boostlab.boosting import Boosting
 from boostlab.correctors import RefitTop
 from boostlab.directions import RepresentationGradient
 from boostlab.estimators.classification import Classification
-from boostlab.estimators.parameters import FLAG, Choice, Domain, Number, PieceOrName
+from boostlab.estimators.parameters import (
+    FLAG,
+    Choice,
+    Domain,
+    Number,
+    PieceOrName,
+    resolved,
+)
 from boostlab.estimators.pieces import OBJECTIVE_METHODS
 from boostlab.estimators.regression import Regression
 from boostlab.learners.random_layers import KINDS
@@ -64,11 +71,11 @@ class _RFRBoost:
         auto = AUTO[bool(self.faithful)]
         return RepresentationFeatures(
             solver=self.update if self.variant == "greedy" else "gradient",
-            n_features=_or(self.n_features, auto["n_features"]),
+            n_features=resolved(self.n_features, auto["n_features"]),
             kind=self.kind,
             scale=self.scale,
             activation=self.activation,
-            l2=_or(self.l2, auto["l2"]),
+            l2=resolved(self.l2, auto["l2"]),
             numeric="none" if self.faithful else "robust",
             hidden_dim=self.hidden_dim,
         )
@@ -86,21 +93,18 @@ class _RFRBoost:
             )
         return faults
 
-    def _make_objective(self) -> Objective:
-        return self._objective_for(self.loss)
-
     def _make_boosting(self, objective: Objective) -> Boosting:
         auto = AUTO[bool(self.faithful)]
         greedy, search = self.variant == "greedy", self.line_search
         if isinstance(search, str):
             search = not (greedy and self.faithful)
-        l2_top = _or(self.l2_top, auto["l2_top"])
+        l2_top = resolved(self.l2_top, auto["l2_top"])
         return Boosting(
             objective=objective,
             direction=RepresentationGradient(through_top=not greedy),
             learner=self.learner,
             step=RepresentationStep(
-                _or(self.learning_rate, auto["learning_rate"]), bool(search)
+                resolved(self.learning_rate, auto["learning_rate"]), bool(search)
             ),
             update=AddToRepresentation(),
             corrector=RefitTop(
@@ -120,10 +124,6 @@ class _RFRBoost:
         # Twice the rows bear about two rounds more.
         doublings = np.log2(max(total(data.rows.weight), 1.0) / 500.0)
         return int(np.clip(round(8 + 2 * doublings), FEWEST_ROUNDS, MOST_ROUNDS))
-
-
-def _or(value: Any, auto: Any) -> Any:
-    return auto if isinstance(value, str) and value == "auto" else value
 
 
 class RFRBoostRegressor(_RFRBoost, Regression):

@@ -6,7 +6,7 @@ nothing of held-out rows leaks into it, and it is plain data that a hypothesis t
 along. A learner asks for it like this::
 
     front_end, inputs = target.table.view(FrontEnd())     # FrontEndModel, (n, d)
-    new_inputs = front_end.columns(new_table.numeric)      # at prediction
+    new_inputs = new_table.view(Columns(front_end))        # at prediction
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class FrontEnd:
 
     def apply(self, fitted: FrontEndModel, table: Table) -> tuple[FrontEndModel, Array]:
         """Return what was learnt, and the columns of `table`."""
-        return fitted, fitted.columns(table.numeric)
+        return fitted, table.view(Columns(fitted))
 
 
 def _check_finite(column: NDArray[Any], name: str) -> None:
@@ -187,6 +187,12 @@ class FrontEndModel:
         """Number of columns d."""
         return len(self.numbers) + len(self.hot) + len(self.marked)
 
+    def belong_to(self, features: NDArray[np.intp] | None) -> NDArray[np.bool_]:
+        """Return which columns belong to some features; all for None."""
+        if features is None:
+            return np.ones(self.n_columns, bool)
+        return np.isin(self.feature_of_column, features)
+
     @property
     def feature_of_column(self) -> NDArray[np.int64]:
         """The feature that each column belongs to, shape (d,)."""
@@ -249,3 +255,22 @@ class FrontEndModel:
         if not sound:
             raise ValueError("The parts of a front end do not fit together.")
         return model
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The view of a table as the columns of a front end that was learnt before.
+
+    All hypotheses of an ensemble share it, and on the training table so does the view
+    :class:`FrontEnd`: the columns of a table are computed once.
+    """
+
+    front_end: FrontEndModel
+
+    def fit(self, table: Table) -> FrontEndModel:
+        """Return the front end: nothing is learnt."""
+        return self.front_end
+
+    def apply(self, fitted: FrontEndModel, table: Table) -> Array:
+        """Return the columns (n, d) of `table`."""
+        return fitted.columns(table.numeric)

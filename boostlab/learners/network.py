@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from boostlab.contributions import Dense
-from boostlab.data.table import Table
 from boostlab.in_blocks import product
-from boostlab.learners.front_end import FrontEndModel
+from boostlab.learners.front_end import Columns, FrontEndModel
 from boostlab.registry import register
 from boostlab.state import State
 
@@ -79,21 +78,6 @@ class Layer:
         """Return the m values of each row; a row's bits depend on no other row."""
         inputs = x if self.norm is None else self.norm(x)
         return product(inputs, self.weight) + self.bias
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The view of a table as the columns of a front end that was learnt before."""
-
-    front_end: FrontEndModel
-
-    def fit(self, table: Table) -> FrontEndModel:
-        """Return the front end: nothing is learnt."""
-        return self.front_end
-
-    def apply(self, fitted: FrontEndModel, table: Table) -> Array:
-        """Return the columns (n, d) of `table`."""
-        return fitted.columns(table.numeric)
 
 
 @register("network")

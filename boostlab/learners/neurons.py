@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +116,7 @@ class Neurons(Piece):
         front_end, columns = target.table.view(FrontEnd(self.numeric))
         rows, step, curvature = distinct_rows(target)
         unit = units(step, curvature) if self.scale_targets else 1.0
-        used = _used_columns(front_end.feature_of_column, target.features)
+        used = front_end.belong_to(target.features)
         problem = _Fit(
             rounded(columns[rows][:, used]),
             rounded(step / unit),
@@ -207,11 +206,6 @@ def units(step: Array, weight: Array) -> Array:
     squares = (weight * (step / largest) ** 2).sum(axis=0)
     share = np.divide(squares, mass, out=np.ones_like(mass), where=mass > 0)
     return largest * np.where(share > 0, np.sqrt(share), 1.0)
-
-
-def _used_columns(of: NDArray[np.int64], features: NDArray[np.intp] | None) -> Any:
-    """Return which columns belong to the features of a round."""
-    return slice(None) if features is None else np.flatnonzero(np.isin(of, features))
 
 
 # The derivative of each function by its argument, computed from its value.

@@ -14,7 +14,7 @@ from boostlab.contributions import Dense
 from boostlab.data.hashing import hash_rows
 from boostlab.in_blocks import chunks, in_order, product
 from boostlab.learners.composed import composed_from_parts, composed_to_parts
-from boostlab.learners.front_end import FrontEnd, FrontEndModel
+from boostlab.learners.front_end import Columns, FrontEnd, FrontEndModel
 from boostlab.learners.least_squares import moments, ridge
 from boostlab.learners.random_layers import (
     KINDS,
@@ -146,18 +146,18 @@ class RandomFeatures(Piece):
         if target.rows is not None:
             weight, slope, x = (v[target.rows] for v in (weight, slope, x))
         places = places_of(state, target.rows)
+        used = front_end.belong_to(target.features)
         layer = draw_layer(
             self.kind,
             self.n_features,
             float(self.scale),
             self.activation,
-            x if target.features is None else _only(x, front_end, target.features),
+            x if target.features is None else np.where(used, x, 0.0),
             slope / weight[:, None],
             places,
             state.rng,
         )
-        if target.features is not None:
-            layer.weight[~np.isin(front_end.feature_of_column, target.features)] = 0.0
+        layer.weight[~used] = 0.0
         readout = np.empty((layer.width, target.n_outputs))
         intercept = np.empty(target.n_outputs)
         total = float(weight.sum())
@@ -178,14 +178,7 @@ class RandomFeatures(Piece):
                 known, self.l2, places.n_rows
             )
         model = RandomFeatureModel(front_end, layer, readout, intercept)
-        if target.table is state.table:
-            return model, Dense(model.values(inputs))
         return model, model.contribution(state)
-
-
-def _only(x: Array, front_end: FrontEndModel, features: NDArray[np.intp]) -> Array:
-    """Return inputs with zeros for those of other features."""
-    return np.where(np.isin(front_end.feature_of_column, features), x, 0.0)
 
 
 @register("random_feature_model")
@@ -220,7 +213,7 @@ class RandomFeatureModel:
 
     def contribution(self, state: State) -> Dense:
         """Return the outputs (n, K) on the rows of ``state.table``."""
-        return Dense(self.values(self.front_end.columns(state.table.numeric)))
+        return Dense(self.values(state.table.view(Columns(self.front_end))))
 
     def values(self, inputs: Array) -> Array:
         """Return the outputs (n, K) for scaled inputs (n, d)."""

@@ -12,7 +12,7 @@ from boostlab.checks import check_number
 from boostlab.contributions import Dense
 from boostlab.directions.representation import RESPONSE, UNIT
 from boostlab.learners.composed import composed_from_parts, composed_to_parts
-from boostlab.learners.front_end import FrontEnd, FrontEndModel
+from boostlab.learners.front_end import Columns, FrontEnd, FrontEndModel
 from boostlab.learners.least_squares import moments, ridge, sandwiched
 from boostlab.learners.random_features import (
     check_kind,
@@ -241,7 +241,7 @@ class FirstRepresentation:
 
     def contribution(self, state: State) -> Dense:
         """Return the representation (n, D); the one that `state` carries becomes 0."""
-        inputs = self.front_end.columns(state.table.numeric)
+        inputs = state.table.view(Columns(self.front_end))
         state.carried[INPUTS] = inputs
         phi = self.layer.features(inputs) if self.layer.width else inputs
         state.carried[REPRESENTATION] = np.zeros_like(phi)

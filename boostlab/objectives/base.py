@@ -17,6 +17,7 @@ from boostlab.checks import check_number
 from boostlab.objectives.fused import FusedLoss, fused_derivatives, fused_loss_sum
 from boostlab.objectives.links import IdentityLink, Link
 from boostlab.pieces import Piece
+from boostlab.protocols import Objective
 from boostlab.reduce import agree, total
 from boostlab.state import Problem, State, constant
 
@@ -268,6 +269,14 @@ class PointwiseObjective(Piece):
             return None
         check_shape(self, name, np.asarray(values), state.raw_prediction.shape)
         return np.multiply(values, state.weight[:, None], order="F")
+
+
+def derivatives(objective: Objective, state: State) -> tuple[Array, Array | None]:
+    """Return gradient and hessian, in one pass over the rows where there is such."""
+    both = getattr(objective, "derivatives", None)
+    if both is not None:
+        return both(state)
+    return objective.gradient(state), objective.hessian(state)
 
 
 def check_shape(

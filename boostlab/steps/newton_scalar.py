@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boostlab.checks import check_number
+from boostlab.objectives.base import derivatives
 from boostlab.pieces import Piece
 from boostlab.protocols import Contribution, Objective
 from boostlab.registry import register
 from boostlab.state import State
+
+Array = NDArray[np.float64]
 
 _LARGEST = 100.0
 """Where curvature along the contribution all but vanishes, the step ends here."""
@@ -46,14 +50,23 @@ class NewtonScalar(Piece):
         self, objective: Objective, state: State, contribution: Contribution
     ) -> float:
         """Return the learning rate times Newton's step, a number of at least 0."""
-        values = contribution.values()
-        descent = -float(np.sum(objective.gradient(state) * values))
-        hessian = objective.hessian(state)
-        if hessian is None:
-            hessian = state.weight[:, None]
-        curvature = float(np.sum(hessian * values**2))
+        slope, curvature = derivatives_along(objective, state, contribution.values())
+        descent = -slope
         if not descent > 0:
             return 0.0
         # A loss may be linear in places: there the step has no end of its own.
         size = descent / curvature if curvature > descent / _LARGEST else _LARGEST
         return self.learning_rate * size
+
+
+def derivatives_along(
+    objective: Objective, state: State, values: Array
+) -> tuple[float, float]:
+    """Return the first and second derivative of the summed loss along a step (n, K).
+
+    Terms between outputs are left out of the second, as in the hessian.
+    """
+    gradient, hessian = derivatives(objective, state)
+    if hessian is None:
+        hessian = state.weight[:, None]
+    return float(np.sum(gradient * values)), float(np.sum(hessian * values**2))

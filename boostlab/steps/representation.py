@@ -14,6 +14,7 @@ from boostlab.pieces import Piece
 from boostlab.protocols import Contribution, Objective
 from boostlab.registry import register
 from boostlab.state import State
+from boostlab.steps.newton_scalar import derivatives_along
 from boostlab.updates import TOP_COEF
 
 Array = NDArray[np.float64]
@@ -88,10 +89,7 @@ def best_size(objective: Objective, state: State, along: Array) -> float:
     def slope(size: float) -> tuple[float, float]:
         with np.errstate(over="ignore", invalid="ignore"):
             trial = state.at_trial(change, size)
-            first = float(np.sum(objective.gradient(trial) * along))
-            hessian = objective.hessian(trial)
-            hessian = state.weight[:, None] if hessian is None else hessian
-            return first, float(np.sum(hessian * along**2))
+            return derivatives_along(objective, trial, along)
 
     size = _zero(slope)
     at_zero = float(objective.loss(state))
